@@ -1,0 +1,168 @@
+//! One decoded event.
+
+use serde_json::{Map, Value};
+
+use crate::identity::derive_keys;
+use crate::integrations;
+use crate::json::{MAX_DEPTH, Reader, utf8};
+use crate::kind::EventType;
+use crate::malformed::{Malformed, MalformedCode};
+use crate::{EventTime, IdentityKey, IdentityKeys, parse_timestamp};
+
+/// A customer event, exactly as it arrived: an object of a known type that belongs to somebody.
+#[derive(Clone, Debug)]
+pub struct Event {
+    root: Value,
+    kind: EventType,
+    identity: IdentityKey,
+    identity_keys: IdentityKeys,
+    replaced_escapes: u32,
+}
+
+impl Event {
+    /// Reads one plain event object. A `batch` in it is data, not an envelope; see
+    /// [`read_message`](crate::read_message) for messages.
+    ///
+    /// # Errors
+    /// Any code of [`MalformedCode`] but `too_large`.
+    pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::over(utf8(body)?);
+        let root = reader.value()?;
+        reader.end()?;
+        Self::assemble(root, reader.replaced())
+    }
+
+    /// Takes a value that was read elsewhere.
+    ///
+    /// # Errors
+    /// `not_an_object`, `too_deep`, `type_unknown`, `no_identity`.
+    pub fn from_value(root: Value) -> Result<Self, Malformed> {
+        if !fits(&root, MAX_DEPTH) {
+            return Err(Malformed::new(
+                MalformedCode::TooDeep,
+                "more than 128 levels of nesting",
+            ));
+        }
+        Self::assemble(root, 0)
+    }
+
+    /// Takes a root whose depth is already known to be fine.
+    pub(crate) fn assemble(root: Value, replaced_escapes: u32) -> Result<Self, Malformed> {
+        let members = root.as_object().ok_or_else(not_an_object)?;
+        let kind = kind_of(members)?;
+        let identity_keys = derive_keys(members, kind);
+        let Some(identity) = identity_keys.first().cloned() else {
+            return Err(Malformed::new(
+                MalformedCode::NoIdentity,
+                "the event has none of userId, anonymousId, an email, groupId or properties.__segment_id",
+            ));
+        };
+        Ok(Self {
+            root,
+            kind,
+            identity,
+            identity_keys,
+            replaced_escapes,
+        })
+    }
+
+    /// The whole event; always an object.
+    #[must_use]
+    pub const fn root(&self) -> &Value {
+        &self.root
+    }
+
+    /// Gives the whole event away.
+    #[must_use]
+    pub fn into_root(self) -> Value {
+        self.root
+    }
+
+    /// The event's type.
+    #[must_use]
+    pub const fn kind(&self) -> EventType {
+        self.kind
+    }
+
+    /// The name: `event` of a track event, `name` of a page or screen.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self.kind {
+            EventType::Track => self.text("event"),
+            EventType::Page | EventType::Screen => self.text("name"),
+            EventType::Identify | EventType::Group | EventType::Alias | EventType::Delete => None,
+        }
+    }
+
+    /// `messageId`, when it is a non-empty text. Without one, an id is derived from the place of the message; see
+    /// [`synthetic_message_id`](crate::synthetic_message_id).
+    #[must_use]
+    pub fn message_id(&self) -> Option<&str> {
+        self.text("messageId").filter(|id| !id.is_empty())
+    }
+
+    /// `timestamp`, when it is readable.
+    #[must_use]
+    pub fn time(&self) -> Option<EventTime> {
+        parse_timestamp(self.root.get("timestamp")?)
+    }
+
+    /// Whom the event is about: the first of its keys.
+    #[must_use]
+    pub const fn identity(&self) -> &IdentityKey {
+        &self.identity
+    }
+
+    /// All keys the event carries, the canonical one first: the set by which order is kept.
+    #[must_use]
+    pub const fn identity_keys(&self) -> &IdentityKeys {
+        &self.identity_keys
+    }
+
+    /// Whether the event's `integrations` let it through to a destination known by these names.
+    #[must_use]
+    pub fn integrations_allow(&self, aliases: &[String]) -> bool {
+        integrations::allow(self.root.get("integrations"), aliases)
+    }
+
+    /// How many lone surrogate escapes (`"\ud800"`) were replaced by U+FFFD.
+    #[must_use]
+    pub const fn replaced_escapes(&self) -> u32 {
+        self.replaced_escapes
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        self.root.get(key)?.as_str()
+    }
+}
+
+pub(crate) fn not_an_object() -> Malformed {
+    Malformed::new(
+        MalformedCode::NotAnObject,
+        "an event must be a JSON object, at $",
+    )
+}
+
+fn kind_of(members: &Map<String, Value>) -> Result<EventType, Malformed> {
+    let fault = match members.get("type") {
+        Some(Value::String(text)) => match EventType::parse(text) {
+            Some(kind) => return Ok(kind),
+            None => "is none of identify, group, track, page, screen, alias, delete",
+        },
+        Some(_) => "must be a text",
+        None => "is missing",
+    };
+    Err(Malformed::new(
+        MalformedCode::TypeUnknown,
+        format!("$.type {fault}"),
+    ))
+}
+
+/// Whether a value has at most `levels` objects and arrays inside each other.
+fn fits(value: &Value, levels: u32) -> bool {
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(|item| fits(item, levels - 1)),
+        Value::Object(map) => levels > 0 && map.values().all(|item| fits(item, levels - 1)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    }
+}
