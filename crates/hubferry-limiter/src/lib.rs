@@ -1,0 +1,55 @@
+//! A shared rate budget: permits that keep many workers inside rolling windows.
+//!
+//! A [`Limiter`] knows one or more limits, each "at most N calls in any window of length W". Whoever is about to make a
+//! call names the limits it counts against in an [`Ask`], waits for [`Limiter::acquire`], and sends the call before
+//! [`Permit::closes_at`]. All limits of an ask are granted together or not at all.
+//!
+//! The promise: the receiver counts at most N calls in *every* half-open window of length W, as long as the time from
+//! sending a call to its being counted varies by no more than the configured spread. A token bucket of size N cannot
+//! promise that (it lets 2N through); a log of the calls cannot either once delays vary. What can is a log of *slots*:
+//! time is cut into slots, a permit is good for one slot only, and a slot is booked when the slots of a slightly
+//! widened window before it hold few enough permits. A paced start (at most a burst after silence) stands in front.
+//!
+//! Two stores keep the log behind the same face: this process ([`Limiter::local`]), and Redis for a fleet
+//! ([`Limiter::redis`]), where one atomic function decides and Redis' clock is the only clock.
+//!
+//! ```
+//! use std::num::NonZeroU32;
+//!
+//! use hubferry_limiter::{Ask, Class, LimitName, LimitSettings, Limiter, Scope};
+//! use tokio_util::sync::CancellationToken;
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+//! # runtime.block_on(async {
+//! let calls = LimitName::new("calls");
+//! let hundred = NonZeroU32::new(100).expect("not zero");
+//! let limiter = Limiter::local(
+//!     Scope::new("a-customer:an-app"),
+//!     vec![LimitSettings::ten_seconds(calls.clone(), hundred)],
+//! )
+//! .expect("sound settings");
+//!
+//! let ask = Ask::new([calls], Class::Live);
+//! let permit = limiter.acquire(&ask, &CancellationToken::new()).await.expect("not stopped");
+//! // … send the call now; a permit that is not needed goes back:
+//! assert!(permit.is_open(tokio::time::Instant::now()));
+//! limiter.give_back(permit).await;
+//! # });
+//! ```
+
+mod ask;
+mod bucket;
+mod error;
+mod group;
+mod limiter;
+mod local;
+mod redis;
+mod settings;
+mod slots;
+
+pub use ask::{Ask, Class, Closed, Hint, LimitState, Permit};
+pub use error::{LimiterError, SettingsError, StoreError};
+pub use limiter::Limiter;
+pub use local::LocalLimiter;
+pub use redis::RedisLimiter;
+pub use settings::{Fresh, LimitName, LimitSettings, LimiterOptions, Scope};
