@@ -1,0 +1,338 @@
+//! A consumer group as a source: the async face of the polling thread, and the owner of the ledger.
+
+use std::collections::VecDeque;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::error::StreamError;
+use crate::group::Group;
+use crate::ledger::{Ledger, Settled, Ticket};
+use crate::orders::{Board, Close, Positions, Release};
+use crate::place::{Message, Partition, Topic};
+use crate::poller::{NEWS, News, Poller};
+use crate::settings::{KafkaSettings, config_error};
+use crate::source::{Intake, Revocation};
+
+/// Settled positions are committed at least this often (`spec/fleet.md` i.2.1) …
+const COMMIT_EVERY: Duration = Duration::from_secs(1);
+
+/// … or after this many settled messages.
+const COMMIT_AFTER: usize = 1_000;
+
+/// How long leaving the group may take before it is given up: the broker notices by the session timeout then.
+const CLOSE_WITHIN: Duration = Duration::from_secs(10);
+
+/// A member of a consumer group.
+#[derive(Debug)]
+pub struct KafkaSource {
+    ledger: Ledger,
+    ready: VecDeque<Message>,
+    news: mpsc::Receiver<News>,
+    board: Board,
+    thread: Option<JoinHandle<()>>,
+    committed: Positions,
+    settled_since_commit: usize,
+    commit_at: Instant,
+    revoke_within: Duration,
+    revoking: Vec<Pending>,
+    next_revocation: u64,
+    said_quiet: bool,
+    stopped: bool,
+    commit_failures: u64,
+}
+
+/// A revocation that waits for the worker's answer.
+#[derive(Debug)]
+struct Pending {
+    id: u64,
+    partitions: Vec<(Topic, Partition)>,
+    deadline: Instant,
+}
+
+impl KafkaSource {
+    /// Joins the group. Returns at once: the assignment comes as [`Intake::Assigned`], and a broker that cannot be
+    /// reached is waited for (use [`crate::reachable`] first for a clear error at the start).
+    ///
+    /// # Errors
+    ///
+    /// The settings are not accepted, or the client cannot be created.
+    pub fn connect(settings: &KafkaSettings) -> Result<Self, StreamError> {
+        let config = settings.consumer_config()?;
+        let consumer: BaseConsumer<Group> =
+            BaseConsumer::from_config_and_context(&config, Group::default())
+                .map_err(|error| config_error(&error))?;
+        let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
+        consumer
+            .subscribe(&topics)
+            .map_err(|error| StreamError::Client {
+                reason: error.to_string(),
+            })?;
+        let (sender, news) = mpsc::channel(NEWS);
+        let board = Board::default();
+        let thread = start_poller(consumer, board.clone(), sender)?;
+        Ok(Self {
+            ledger: Ledger::new(settings.bounds),
+            ready: VecDeque::new(),
+            news,
+            board,
+            thread: Some(thread),
+            committed: Positions::new(),
+            settled_since_commit: 0,
+            commit_at: Instant::now() + COMMIT_EVERY,
+            revoke_within: settings.revoke_deadline(),
+            revoking: Vec::new(),
+            next_revocation: 0,
+            said_quiet: false,
+            stopped: false,
+            commit_failures: 0,
+        })
+    }
+
+    /// Commits that the broker did not take and that were tried again.
+    #[must_use]
+    pub fn commit_failures(&self) -> u64 {
+        self.commit_failures
+    }
+
+    pub(crate) async fn next(&mut self) -> Result<Intake, StreamError> {
+        loop {
+            if let Some(arrived) = self.pop() {
+                self.said_quiet = false;
+                return Ok(arrived);
+            }
+            self.tick();
+            let news = match self.news.try_recv() {
+                Ok(news) => news,
+                Err(mpsc::error::TryRecvError::Disconnected) => {
+                    return Err(StreamError::Ended {
+                        name: "kafka consumer",
+                    });
+                }
+                Err(mpsc::error::TryRecvError::Empty) if !self.said_quiet => {
+                    self.said_quiet = true;
+                    return Ok(Intake::Quiet);
+                }
+                Err(mpsc::error::TryRecvError::Empty) => {
+                    let wake_at = self.wake_at();
+                    // Both branches are cancel-safe: news stay in the channel, and time does not run out twice.
+                    tokio::select! {
+                        news = self.news.recv() => news.ok_or(StreamError::Ended { name: "kafka consumer" })?,
+                        () = tokio::time::sleep_until(wake_at) => continue,
+                    }
+                }
+            };
+            // The thread may have waited for room.
+            self.wake_thread();
+            if let Some(intake) = self.hear(news)? {
+                return Ok(intake);
+            }
+        }
+    }
+
+    pub(crate) fn settle(&mut self, ticket: Ticket) {
+        if self.ledger.settle(ticket) == Settled::Stale {
+            return;
+        }
+        self.settled_since_commit += 1;
+        if self.settled_since_commit >= COMMIT_AFTER {
+            self.commit();
+        }
+        self.pass_flow();
+    }
+
+    pub(crate) fn revoked(&mut self, revocation: &Revocation) {
+        self.finish_revocation(revocation.id);
+    }
+
+    pub(crate) fn stop_intake(&mut self) {
+        self.stopped = true;
+        self.ready.clear();
+        self.ledger.stop();
+        self.order(|orders| orders.stop = true);
+    }
+
+    pub(crate) async fn close(self) -> Result<(), StreamError> {
+        let (done, closed) = oneshot::channel();
+        let commit = self.ledger.committable();
+        self.order(|orders| orders.close = Some(Close { commit, done }));
+        let ended = tokio::time::timeout(CLOSE_WITHIN, closed).await;
+        let late = || StreamError::Commit {
+            reason: format!("no answer within {} s", CLOSE_WITHIN.as_secs()),
+        };
+        ended.map_err(|_| late())?.map_err(|_| StreamError::Ended {
+            name: "kafka consumer",
+        })?
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    fn pop(&mut self) -> Option<Intake> {
+        while let Some(message) = self.ready.pop_front() {
+            if let Some(ticket) = self.ledger.open(&message.at, message.cost_bytes()) {
+                self.pass_flow();
+                return Some(Intake::Arrived(message, ticket));
+            }
+        }
+        None
+    }
+
+    fn hear(&mut self, news: News) -> Result<Option<Intake>, StreamError> {
+        match news {
+            News::Batch(batch) => {
+                if !self.stopped {
+                    self.ready.extend(batch);
+                }
+                Ok(None)
+            }
+            News::Assigned(partitions) => {
+                for (topic, partition) in &partitions {
+                    self.ledger.assign(topic, *partition);
+                    self.committed.remove(&(topic.clone(), *partition));
+                }
+                self.pass_flow();
+                Ok(Some(Intake::Assigned(partitions)))
+            }
+            News::Revoking(partitions) => {
+                Ok(Some(Intake::Revoking(self.begin_revocation(partitions))))
+            }
+            News::Lost(partitions) => {
+                self.forget(&partitions);
+                Ok(Some(Intake::Lost(partitions)))
+            }
+            News::CommitFailed(reason) => {
+                tracing::warn!(reason, "could not commit positions; trying again");
+                self.commit_failures += 1;
+                self.committed.clear();
+                Ok(None)
+            }
+            News::Failed(error) => Err(error),
+        }
+    }
+
+    fn begin_revocation(&mut self, partitions: Vec<(Topic, Partition)>) -> Revocation {
+        let (id, deadline) = (self.next_revocation, Instant::now() + self.revoke_within);
+        self.next_revocation += 1;
+        self.revoking.push(Pending {
+            id,
+            partitions: partitions.clone(),
+            deadline,
+        });
+        Revocation {
+            id,
+            partitions,
+            deadline,
+        }
+    }
+
+    /// Commits what the revoked partitions have settled and lets them go. Does nothing the second time.
+    fn finish_revocation(&mut self, id: u64) {
+        let Some(at) = self.revoking.iter().position(|pending| pending.id == id) else {
+            return;
+        };
+        let partitions = self.revoking.swap_remove(at).partitions;
+        let mut commit = self.ledger.committable();
+        commit.retain(|key, _| partitions.contains(key));
+        self.forget(&partitions);
+        self.order(|orders| {
+            orders.commit.retain(|key, _| !partitions.contains(key));
+            orders.release.push(Release { partitions, commit });
+        });
+    }
+
+    fn forget(&mut self, partitions: &[(Topic, Partition)]) {
+        for (topic, partition) in partitions {
+            self.ledger.release(topic, *partition);
+            self.committed.remove(&(topic.clone(), *partition));
+        }
+        self.revoking.retain(|pending| {
+            !pending
+                .partitions
+                .iter()
+                .all(|key| partitions.contains(key))
+        });
+        self.pass_flow();
+    }
+
+    /// Does what time demands: a due commit, revocations whose deadline passed.
+    fn tick(&mut self) {
+        let now = Instant::now();
+        if now >= self.commit_at {
+            self.commit();
+        }
+        let late: Vec<u64> = self
+            .revoking
+            .iter()
+            .filter(|pending| now >= pending.deadline)
+            .map(|pending| pending.id)
+            .collect();
+        for id in late {
+            tracing::warn!("a revocation was not answered in time; letting go");
+            self.finish_revocation(id);
+        }
+    }
+
+    fn wake_at(&self) -> Instant {
+        self.revoking
+            .iter()
+            .map(|pending| pending.deadline)
+            .fold(self.commit_at, Instant::min)
+    }
+
+    fn commit(&mut self) {
+        self.settled_since_commit = 0;
+        self.commit_at = Instant::now() + COMMIT_EVERY;
+        let mut due = self.ledger.committable();
+        due.retain(|key, position| self.committed.get(key) != Some(position));
+        if !due.is_empty() {
+            self.committed
+                .extend(due.iter().map(|(key, position)| (key.clone(), *position)));
+            self.order(|orders| orders.commit.extend(due));
+        }
+    }
+
+    fn pass_flow(&mut self) {
+        let flow = self.ledger.flow();
+        if !flow.pause.is_empty() || !flow.resume.is_empty() {
+            self.order(|orders| orders.flow(flow));
+        }
+    }
+
+    fn order(&self, change: impl FnOnce(&mut crate::orders::Orders)) {
+        if let Some(thread) = &self.thread {
+            self.board.change(thread.thread(), change);
+        }
+    }
+
+    fn wake_thread(&self) {
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
+    }
+}
+
+impl Drop for KafkaSource {
+    /// Without [`KafkaSource::close`] nothing more is committed; the thread leaves the group by itself.
+    fn drop(&mut self) {
+        self.order(|orders| orders.abandoned = orders.close.is_none());
+    }
+}
+
+fn start_poller(
+    consumer: BaseConsumer<Group>,
+    board: Board,
+    news: mpsc::Sender<News>,
+) -> Result<JoinHandle<()>, StreamError> {
+    thread::Builder::new()
+        .name("kafka-consumer".to_owned())
+        .spawn(move || Poller::new(consumer, board, news).run())
+        .map_err(|error| StreamError::Client {
+            reason: error.to_string(),
+        })
+}

@@ -1,0 +1,43 @@
+//! Kafka and files as sources of messages, and Kafka and files as places for dead letters.
+//!
+//! The worker sees one face, [`Source`]: it hands out messages, each with a [`Ticket`], and takes the tickets back in
+//! any order. Between the two stands the [`Ledger`], a pure account of what is still open: a position is committed
+//! only when that message and all earlier ones of its partition have ended, and a partition pauses when too much of it
+//! is open. A message that cannot be delivered goes to the [`DeadLetters`], and its ticket is settled only after they
+//! said that it is safe there.
+//!
+//! Kafka's types stop at this crate. [`EmbeddedBroker`] is a small broker inside the process, for demonstrations and
+//! tests.
+
+mod dead_letters;
+mod embedded;
+mod error;
+mod file;
+mod group;
+mod kafka;
+mod ledger;
+mod letter;
+mod letter_headers;
+mod letter_json;
+mod orders;
+mod place;
+mod poller;
+mod probe;
+mod produce;
+mod settings;
+mod source;
+
+pub use dead_letters::{DeadLetterTopic, DeadLetters, FileDeadLetters, KafkaDeadLetters};
+pub use embedded::EmbeddedBroker;
+pub use error::StreamError;
+pub use file::{FileSource, INPUT_TOPIC};
+pub use kafka::KafkaSource;
+pub use ledger::{Flow, IntakeBounds, Ledger, Settled, Ticket};
+pub use letter::{
+    DeadLetter, DoneMapping, FailedMapping, ReplayHistory, SkippedMapping, identity_hash,
+};
+pub use place::{Message, Offset, Partition, Place, Position, Topic};
+pub use probe::{Reached, ensure_topic, reachable};
+pub use produce::{Produced, Producer};
+pub use settings::{ClientSettings, GroupProtocol, KafkaSettings};
+pub use source::{Intake, Revocation, Source};

@@ -1,0 +1,88 @@
+//! What the source wants from the thread that polls Kafka.
+//!
+//! Orders merge (a later position replaces an earlier one, a resume undoes a pause), so there is no queue that could
+//! grow: at most one entry per partition. The lock is held for the time of a merge or of taking everything.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::Thread;
+
+use tokio::sync::oneshot;
+
+use crate::error::StreamError;
+use crate::ledger::Flow;
+use crate::place::{Partition, Position, Topic};
+
+/// Positions by partition.
+pub(crate) type Positions = BTreeMap<(Topic, Partition), Position>;
+
+/// Everything that is wanted at the moment.
+#[derive(Debug, Default)]
+pub(crate) struct Orders {
+    /// Commit these, without waiting for the answer.
+    pub(crate) commit: Positions,
+    /// Pause (true) or resume (false) these.
+    pub(crate) hold: BTreeMap<(Topic, Partition), bool>,
+    /// Commit and let go of these revocations.
+    pub(crate) release: Vec<Release>,
+    /// From now on every newly assigned partition starts paused.
+    pub(crate) stop: bool,
+    /// Commit these, leave the group, and say how it went.
+    pub(crate) close: Option<Close>,
+    /// The source was dropped: leave the group without committing.
+    pub(crate) abandoned: bool,
+}
+
+/// The end of one revocation.
+#[derive(Debug)]
+pub(crate) struct Release {
+    pub(crate) partitions: Vec<(Topic, Partition)>,
+    pub(crate) commit: Positions,
+}
+
+/// The end of everything.
+#[derive(Debug)]
+pub(crate) struct Close {
+    pub(crate) commit: Positions,
+    pub(crate) done: oneshot::Sender<Result<(), StreamError>>,
+}
+
+/// The board both sides share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Board(Arc<Mutex<Orders>>);
+
+impl Board {
+    /// Takes all orders away.
+    pub(crate) fn take(&self) -> Orders {
+        let mut orders = self.lock();
+        let stop = orders.stop;
+        std::mem::replace(
+            &mut *orders,
+            Orders {
+                stop,
+                ..Orders::default()
+            },
+        )
+    }
+
+    /// Changes the orders and wakes the thread.
+    pub(crate) fn change(&self, thread: &Thread, change: impl FnOnce(&mut Orders)) {
+        change(&mut self.lock());
+        thread.unpark();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Orders> {
+        // Orders are plain data: a panic elsewhere cannot leave them half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Orders {
+    /// Merges a change of the flow.
+    pub(crate) fn flow(&mut self, flow: Flow) {
+        self.hold
+            .extend(flow.pause.into_iter().map(|key| (key, true)));
+        self.hold
+            .extend(flow.resume.into_iter().map(|key| (key, false)));
+    }
+}

@@ -1,0 +1,457 @@
+//! The thread that owns the consumer: it polls without ever blocking for long, hands messages over in batches, and
+//! carries out the source's orders.
+//!
+//! When the source does not take the batches, the thread stops fetching but goes on polling, so that the member stays
+//! in the group for as long as the worker needs.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::thread;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers, Message as _};
+use rdkafka::topic_partition_list::{Offset as ListOffset, TopicPartitionList};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::Instant;
+
+use crate::error::StreamError;
+use crate::group::{Group, Notice, assign, unassign};
+use crate::orders::{Board, Close, Orders, Positions, Release};
+use crate::place::{Message, Offset, Partition, Place, Topic};
+
+/// What the thread tells the source, in the order in which it happened.
+#[derive(Debug)]
+pub(crate) enum News {
+    Batch(Vec<Message>),
+    Assigned(Vec<(Topic, Partition)>),
+    Revoking(Vec<(Topic, Partition)>),
+    Lost(Vec<(Topic, Partition)>),
+    CommitFailed(String),
+    Failed(StreamError),
+}
+
+/// A batch ends at this many messages or bytes, or when nothing more is waiting: at 60,000 messages a second that is
+/// about a hundred hand-overs a second.
+const BATCH_MESSAGES: usize = 512;
+const BATCH_BYTES: usize = 512 << 10;
+
+/// Batches and other news that may wait for the source; with the batch being filled at most about 2 MiB.
+pub(crate) const NEWS: usize = 3;
+
+/// Without a wake-up the thread looks around this often.
+const IDLE: Duration = Duration::from_millis(50);
+
+/// When the source takes nothing for this long, fetching is stopped so that polling can go on.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// The thread's state.
+pub(crate) struct Poller {
+    consumer: BaseConsumer<Group>,
+    board: Board,
+    news: mpsc::Sender<News>,
+    outbox: VecDeque<News>,
+    batch: Vec<Message>,
+    batch_bytes: usize,
+    topic: Option<Topic>,
+    assigned: BTreeSet<(Topic, Partition)>,
+    /// Revoked, but not let go: nothing of theirs is handed over any more.
+    leaving: BTreeSet<(Topic, Partition)>,
+    /// Paused because the source wants it.
+    held: BTreeSet<(Topic, Partition)>,
+    stopped: bool,
+    blocked_since: Option<Instant>,
+    /// Everything is paused because the source takes nothing.
+    frozen: bool,
+}
+
+impl Poller {
+    pub(crate) fn new(
+        mut consumer: BaseConsumer<Group>,
+        board: Board,
+        news: mpsc::Sender<News>,
+    ) -> Self {
+        // Runs on the polling thread (see `run`), which is the one to wake when messages arrive.
+        let this = thread::current();
+        consumer.set_nonempty_callback(move || this.unpark());
+        Self {
+            consumer,
+            board,
+            news,
+            outbox: VecDeque::new(),
+            batch: Vec::new(),
+            batch_bytes: 0,
+            topic: None,
+            assigned: BTreeSet::new(),
+            leaving: BTreeSet::new(),
+            held: BTreeSet::new(),
+            stopped: false,
+            blocked_since: None,
+            frozen: false,
+        }
+    }
+
+    /// Works until the source closes or goes away.
+    pub(crate) fn run(mut self) {
+        loop {
+            let orders = self.board.take();
+            if orders.abandoned || self.news.is_closed() && orders.close.is_none() {
+                return self.leave();
+            }
+            if let Some(close) = self.obey(orders) {
+                return self.finish(close);
+            }
+            let delivered = self.deliver();
+            self.freeze_or_thaw(delivered);
+            let idle = if delivered || self.frozen {
+                self.poll()
+            } else {
+                true
+            };
+            if idle && self.outbox.is_empty() || !delivered {
+                thread::park_timeout(IDLE);
+            }
+        }
+    }
+
+    /// Carries out the orders; gives back the one to close.
+    fn obey(&mut self, orders: Orders) -> Option<Close> {
+        if orders.stop && !self.stopped {
+            self.stopped = true;
+            self.batch.clear();
+            self.outbox.retain(|news| !matches!(news, News::Batch(_)));
+            self.pause(&self.assigned);
+        }
+        if !orders.hold.is_empty() {
+            self.hold(orders.hold);
+        }
+        if !orders.commit.is_empty()
+            && let Err(error) = self.commit(&orders.commit, CommitMode::Async)
+        {
+            self.outbox.push_back(News::CommitFailed(error.to_string()));
+        }
+        for release in orders.release {
+            self.release(release);
+        }
+        orders.close
+    }
+
+    fn hold(&mut self, changes: impl IntoIterator<Item = ((Topic, Partition), bool)>) {
+        let (mut pause, mut resume) = (BTreeSet::new(), BTreeSet::new());
+        for (key, hold) in changes {
+            if hold {
+                self.held.insert(key.clone());
+                pause.insert(key);
+            } else {
+                self.held.remove(&key);
+                resume.insert(key);
+            }
+        }
+        self.pause(&pause);
+        if !self.frozen {
+            self.resume(resume);
+        }
+    }
+
+    fn release(&mut self, release: Release) {
+        if !release
+            .partitions
+            .iter()
+            .any(|key| self.leaving.contains(key))
+        {
+            return; // lost in the meantime, and let go already
+        }
+        if let Err(error) = self.commit(&release.commit, CommitMode::Sync) {
+            tracing::warn!(%error, "could not commit revoked partitions; their last messages are read again elsewhere");
+        }
+        self.let_go(&release.partitions);
+    }
+
+    fn let_go(&mut self, partitions: &[(Topic, Partition)]) {
+        if let Err(error) = unassign(&self.consumer, &list(partitions)) {
+            tracing::warn!(%error, "could not let go of revoked partitions");
+        }
+        for key in partitions {
+            self.assigned.remove(key);
+            self.leaving.remove(key);
+            self.held.remove(key);
+        }
+    }
+
+    /// Hands over what is waiting; false when the source does not take it now.
+    fn deliver(&mut self) -> bool {
+        while let Some(news) = self.outbox.pop_front() {
+            match self.news.try_send(news) {
+                Ok(()) => (),
+                Err(TrySendError::Full(news)) => {
+                    self.outbox.push_front(news);
+                    return false;
+                }
+                Err(TrySendError::Closed(_)) => return true,
+            }
+        }
+        true
+    }
+
+    fn freeze_or_thaw(&mut self, delivered: bool) {
+        if delivered {
+            self.blocked_since = None;
+            if std::mem::take(&mut self.frozen) {
+                self.resume(self.assigned.clone());
+            }
+            return;
+        }
+        let since = *self.blocked_since.get_or_insert_with(Instant::now);
+        if !self.frozen && since.elapsed() >= PATIENCE {
+            self.frozen = true;
+            self.pause(&self.assigned);
+        }
+    }
+
+    /// Takes what the consumer has, up to one batch; true when there was nothing.
+    fn poll(&mut self) -> bool {
+        let mut idle = true;
+        while self.batch.len() < BATCH_MESSAGES && self.batch_bytes < BATCH_BYTES {
+            let polled = match self.consumer.poll(Duration::ZERO) {
+                None => None,
+                Some(Err(error)) => Some(Err(error)),
+                Some(Ok(message)) => Some(Ok(copy(&message, &mut self.topic))),
+            };
+            let notices = self.consumer.context().take();
+            let noticed = !notices.is_empty();
+            for notice in notices {
+                self.heed(notice);
+            }
+            match polled {
+                Some(Ok(message)) => self.keep(message),
+                Some(Err(error)) => self.judge(&error),
+                None if noticed => (),
+                None => break,
+            }
+            idle = false;
+        }
+        self.flush();
+        idle
+    }
+
+    fn keep(&mut self, message: Message) {
+        let leaving = !self.leaving.is_empty()
+            && self
+                .leaving
+                .contains(&(message.at.topic.clone(), message.at.partition));
+        if !leaving && !self.stopped {
+            self.batch_bytes += message.cost_bytes();
+            self.batch.push(message);
+        }
+    }
+
+    fn flush(&mut self) {
+        self.batch_bytes = 0;
+        if !self.batch.is_empty() {
+            let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_MESSAGES));
+            self.outbox.push_back(News::Batch(batch));
+        }
+    }
+
+    fn heed(&mut self, notice: Notice) {
+        self.flush();
+        let news = match notice {
+            Notice::Assigned(partitions) => self.take_on(partitions),
+            Notice::Revoked(partitions) => self.begin_revocation(partitions),
+            Notice::Lost(partitions) => {
+                self.let_go(&partitions);
+                News::Lost(partitions)
+            }
+            Notice::CommitFailed(reason) => News::CommitFailed(reason),
+        };
+        self.outbox.push_back(news);
+    }
+
+    fn take_on(&mut self, partitions: Vec<(Topic, Partition)>) -> News {
+        if let Err(error) = assign(&self.consumer, &list(&partitions)) {
+            return News::Failed(StreamError::Consumer {
+                reason: error.to_string(),
+            });
+        }
+        self.assigned.extend(partitions.iter().cloned());
+        // The client library forgets what was paused with each assignment.
+        let paused = if self.stopped || self.frozen {
+            &self.assigned
+        } else {
+            &self.held
+        };
+        self.pause(&paused.clone());
+        News::Assigned(partitions)
+    }
+
+    fn begin_revocation(&mut self, partitions: Vec<(Topic, Partition)>) -> News {
+        self.leaving.extend(partitions.iter().cloned());
+        self.pause(&partitions.iter().cloned().collect());
+        News::Revoking(partitions)
+    }
+
+    fn judge(&mut self, error: &KafkaError) {
+        match verdict(error) {
+            Verdict::Passes => tracing::warn!(%error, "kafka consumer is disturbed; going on"),
+            Verdict::Refused => {
+                let failed = News::Failed(StreamError::Refused {
+                    reason: error.to_string(),
+                });
+                self.outbox.push_back(failed);
+            }
+            Verdict::Fatal => {
+                let failed = News::Failed(StreamError::Consumer {
+                    reason: error.to_string(),
+                });
+                self.outbox.push_back(failed);
+            }
+        }
+    }
+
+    fn pause(&self, partitions: &BTreeSet<(Topic, Partition)>) {
+        let ours: Vec<_> = partitions.intersection(&self.assigned).cloned().collect();
+        if !ours.is_empty()
+            && let Err(error) = self.consumer.pause(&list(&ours))
+        {
+            tracing::warn!(%error, "could not pause partitions");
+        }
+    }
+
+    /// Resumes those of the partitions that nothing else holds.
+    fn resume(&self, partitions: BTreeSet<(Topic, Partition)>) {
+        if self.stopped {
+            return;
+        }
+        let wanted = |key: &(Topic, Partition)| {
+            self.assigned.contains(key) && !self.leaving.contains(key) && !self.held.contains(key)
+        };
+        let ours: Vec<_> = partitions.into_iter().filter(wanted).collect();
+        if !ours.is_empty()
+            && let Err(error) = self.consumer.resume(&list(&ours))
+        {
+            tracing::warn!(%error, "could not resume partitions");
+        }
+    }
+
+    fn commit(&self, positions: &Positions, mode: CommitMode) -> KafkaResult<()> {
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let mut offsets = TopicPartitionList::with_capacity(positions.len());
+        for ((topic, partition), position) in positions {
+            offsets.add_partition_offset(
+                topic.as_str(),
+                partition.get(),
+                ListOffset::Offset(position.get()),
+            )?;
+        }
+        match self.consumer.commit(&offsets, mode) {
+            Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// The orderly end: commit, answer what is pending, leave the group.
+    fn finish(mut self, close: Close) {
+        let committed = self
+            .commit(&close.commit, CommitMode::Sync)
+            .map_err(|error| StreamError::Commit {
+                reason: error.to_string(),
+            });
+        let leaving: Vec<_> = self.leaving.iter().cloned().collect();
+        if !leaving.is_empty() {
+            self.let_go(&leaving);
+        }
+        self.leave();
+        if close.done.send(committed).is_err() {
+            tracing::debug!("nobody waits for the end of the kafka consumer");
+        }
+    }
+
+    fn leave(self) {
+        self.consumer.context().close();
+        // A rebalance that waits for our answer would keep the consumer from closing.
+        for notice in self.consumer.context().take() {
+            let answered = match notice {
+                Notice::Assigned(partitions) => assign(&self.consumer, &list(&partitions)),
+                Notice::Revoked(partitions) | Notice::Lost(partitions) => {
+                    unassign(&self.consumer, &list(&partitions))
+                }
+                Notice::CommitFailed(_) => Ok(()),
+            };
+            if let Err(error) = answered {
+                tracing::debug!(%error, "a rebalance while closing was not answered");
+            }
+        }
+        if !self.leaving.is_empty() {
+            let leaving: Vec<_> = self.leaving.iter().cloned().collect();
+            if let Err(error) = unassign(&self.consumer, &list(&leaving)) {
+                tracing::debug!(%error, "a revocation while closing was not answered");
+            }
+        }
+        drop(self.consumer);
+    }
+}
+
+/// What an error of the consumer means.
+enum Verdict {
+    /// The client library tries again by itself.
+    Passes,
+    /// The broker says no; trying again changes nothing.
+    Refused,
+    /// The client is of no more use.
+    Fatal,
+}
+
+fn verdict(error: &KafkaError) -> Verdict {
+    if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+        return Verdict::Fatal;
+    }
+    match error.rdkafka_error_code() {
+        Some(
+            RDKafkaErrorCode::SaslAuthenticationFailed
+            | RDKafkaErrorCode::Authentication
+            | RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed,
+        ) => Verdict::Refused,
+        Some(RDKafkaErrorCode::Fatal) => Verdict::Fatal,
+        _ => Verdict::Passes,
+    }
+}
+
+fn list(partitions: &[(Topic, Partition)]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for (topic, partition) in partitions {
+        list.add_partition(topic.as_str(), partition.get());
+    }
+    list
+}
+
+/// Copies a message out of the client library's memory, so that its fetch buffers are free again at once.
+fn copy(message: &BorrowedMessage<'_>, last_topic: &mut Option<Topic>) -> Message {
+    let topic = match last_topic {
+        Some(topic) if topic.as_str() == message.topic() => topic.clone(),
+        _ => last_topic.insert(Topic::new(message.topic())).clone(),
+    };
+    let headers = message.headers().map_or_else(Vec::new, |headers| {
+        let value = |bytes: Option<&[u8]>| bytes.map_or_else(Bytes::new, Bytes::copy_from_slice);
+        headers
+            .iter()
+            .map(|header| (header.key.to_owned(), value(header.value)))
+            .collect()
+    });
+    Message {
+        at: Place {
+            topic,
+            partition: Partition::new(message.partition()),
+            offset: Offset::new(message.offset()),
+        },
+        key: message.key().map(Bytes::copy_from_slice),
+        body: message.payload().map(Bytes::copy_from_slice),
+        headers,
+        written_ms: message.timestamp().to_millis().unwrap_or(0),
+    }
+}
