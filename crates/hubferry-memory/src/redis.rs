@@ -1,0 +1,493 @@
+//! The memory of a fleet, kept by Redis.
+//!
+//! Keys, after `PREFIX:v1:PORTAL:`
+//!
+//! | key | value |
+//! |---|---|
+//! | `identity:PERSON` | `1:CONTACT`, 90 days after the last use |
+//! | `link:of:PERSON` | set of link ids; may name links that are gone |
+//! | `link:body` | hash, link id to the link as JSON with `"v":1`; the one truth about which links wait |
+//! | `link:due` | sorted set of link ids by the time they expire or their lease ends |
+//! | `ensure:property:OBJECT:NAME` | `1:done` for a day, or `1:claim:WORKER` for 30 seconds |
+//!
+//! A value of another version counts as absent.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::{FromRedisValue, Pipeline, Script, Value};
+use deadpool_redis::{Connection, Pool};
+use hubferry_actions::{AssociationType, ObjectType, RecordId};
+use hubferry_event::IdentityKey;
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+
+use crate::error::MemoryError;
+use crate::inquiry::{EnsureKey, EnsureState, Finding, Inquiry};
+use crate::link::{Link, LinkId, LinkOrigin};
+use crate::local::{ENSURED_MS, IDENTITY_MS, LEASE_MS};
+use crate::person::PersonKey;
+
+/// The store of a fleet. It is used through [`Memory`](crate::Memory).
+#[derive(Debug)]
+pub struct RedisMemory {
+    pool: Pool,
+    /// `PREFIX:v1:PORTAL`.
+    base: String,
+    /// What stands in the claims of this worker.
+    claim: String,
+    expire: Script,
+}
+
+/// Every call to Redis ends within this time.
+const DEADLINE: Duration = Duration::from_secs(2);
+/// How long a claim holds.
+const CLAIM_MS: i64 = 30_000;
+const DONE: &str = "1:done";
+
+/// Leases what is due; a due id without a body was dropped halfway and goes.
+const EXPIRE: &str = r"
+local bodies = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])) do
+  local body = redis.call('HGET', KEYS[2], id)
+  if body then
+    redis.call('ZADD', KEYS[1], ARGV[3], id)
+    bodies[#bodies + 1] = body
+  else
+    redis.call('ZREM', KEYS[1], id)
+  end
+end
+return bodies
+";
+
+impl RedisMemory {
+    pub(crate) fn new(pool: Pool, prefix: &str, portal: &str) -> Self {
+        let worker = RandomState::new().build_hasher().finish();
+        Self {
+            pool,
+            base: format!("{prefix}:v1:{portal}"),
+            claim: format!("1:claim:{worker:016x}"),
+            expire: Script::new(EXPIRE),
+        }
+    }
+
+    pub(crate) async fn ask(
+        &self,
+        inquiries: &[Inquiry],
+        now_ms: i64,
+    ) -> Result<Vec<Finding>, MemoryError> {
+        if inquiries.is_empty() {
+            return Ok(Vec::new());
+        }
+        within_deadline(async {
+            let mut connection = self.connection().await?;
+            let mut pipe = ::redis::pipe();
+            for inquiry in inquiries {
+                self.write(&mut pipe, inquiry, now_ms)?;
+            }
+            let answers: Vec<Value> = pipe
+                .query_async(&mut connection)
+                .await
+                .map_err(MemoryError::Failed)?;
+            let mut answers = answers.into_iter();
+            let drafts = inquiries
+                .iter()
+                .map(|inquiry| self.read(inquiry, &mut answers))
+                .collect::<Result<Vec<Draft>, MemoryError>>()?;
+            self.finish(&mut connection, drafts, now_ms).await
+        })
+        .await
+    }
+
+    pub(crate) async fn waiting_links(&self) -> Result<u64, MemoryError> {
+        within_deadline(async {
+            let mut connection = self.connection().await?;
+            let mut command = ::redis::cmd("HLEN");
+            command.arg(self.key("link:body"));
+            command
+                .query_async(&mut connection)
+                .await
+                .map_err(MemoryError::Failed)
+        })
+        .await
+    }
+
+    pub(crate) async fn expired_links(
+        &self,
+        now_ms: i64,
+        max: usize,
+    ) -> Result<Vec<Link>, MemoryError> {
+        within_deadline(async {
+            let mut connection = self.connection().await?;
+            let mut call = self.expire.prepare_invoke();
+            call.key(self.key("link:due")).key(self.key("link:body"));
+            // More at once would keep Redis busy for too long.
+            call.arg(now_ms)
+                .arg(max.min(10_000))
+                .arg(now_ms.saturating_add(LEASE_MS));
+            let bodies: Vec<String> = call
+                .invoke_async(&mut connection)
+                .await
+                .map_err(MemoryError::Failed)?;
+            Ok(bodies
+                .iter()
+                .filter_map(|body| StoredLink::read(body))
+                .collect())
+        })
+        .await
+    }
+
+    async fn connection(&self) -> Result<Connection, MemoryError> {
+        self.pool.get().await.map_err(MemoryError::Unreachable)
+    }
+
+    /// Adds an inquiry's commands. [`RedisMemory::read`] takes their answers in the same order.
+    fn write(
+        &self,
+        pipe: &mut Pipeline,
+        inquiry: &Inquiry,
+        now_ms: i64,
+    ) -> Result<(), MemoryError> {
+        match inquiry {
+            Inquiry::FindContact { person } => self.write_find(pipe, &PersonKey::of(person)),
+            Inquiry::KeepContact { person, contact } => {
+                for key in PersonKey::of(person) {
+                    let value = format!("1:{}", contact.as_str());
+                    pipe.cmd("SET")
+                        .arg(self.identity(key))
+                        .arg(value)
+                        .arg("PX")
+                        .arg(IDENTITY_MS);
+                    pipe.cmd("SMEMBERS").arg(self.links_of(key));
+                }
+            }
+            Inquiry::KeepLink { person, link } => {
+                let keys = PersonKey::of(person);
+                self.write_link(pipe, &keys, link, now_ms)?;
+                // After the link: whoever keeps the contact first is seen here, whoever keeps it later sees the link.
+                self.write_find(pipe, &keys);
+            }
+            Inquiry::DropLinks { person, links } => {
+                self.write_drop(pipe, &PersonKey::of(person), links)
+            }
+            Inquiry::ForgetContact { person } => {
+                for key in PersonKey::of(person) {
+                    pipe.cmd("DEL").arg(self.identity(key));
+                }
+            }
+            Inquiry::ClaimEnsure { what } => {
+                let key = self.ensure(what);
+                pipe.cmd("SET")
+                    .arg(&key)
+                    .arg(&self.claim)
+                    .arg("NX")
+                    .arg("PX")
+                    .arg(CLAIM_MS);
+                pipe.cmd("GET").arg(key);
+            }
+            Inquiry::EnsureDone { what } => {
+                pipe.cmd("SET")
+                    .arg(self.ensure(what))
+                    .arg(DONE)
+                    .arg("PX")
+                    .arg(ENSURED_MS);
+            }
+            Inquiry::ForgetEnsure { what } => {
+                pipe.cmd("DEL").arg(self.ensure(what));
+            }
+        }
+        Ok(())
+    }
+
+    fn write_find(&self, pipe: &mut Pipeline, keys: &[PersonKey]) {
+        for key in keys {
+            pipe.cmd("GETEX")
+                .arg(self.identity(*key))
+                .arg("PX")
+                .arg(IDENTITY_MS);
+        }
+    }
+
+    fn write_link(
+        &self,
+        pipe: &mut Pipeline,
+        keys: &[PersonKey],
+        link: &Link,
+        now_ms: i64,
+    ) -> Result<(), MemoryError> {
+        let id = link.id.as_str();
+        let body = StoredLink::write(link)?;
+        // The time first: a link that was written halfway still expires.
+        pipe.cmd("ZADD")
+            .arg(self.key("link:due"))
+            .arg(link.expires_ms)
+            .arg(id)
+            .ignore();
+        pipe.cmd("HSET")
+            .arg(self.key("link:body"))
+            .arg(id)
+            .arg(body)
+            .ignore();
+        // Longer than any link in the set waits; ids of links that are gone do no harm.
+        let kept_ms = link
+            .expires_ms
+            .saturating_sub(now_ms)
+            .max(0)
+            .saturating_add(IDENTITY_MS);
+        for key in keys {
+            let of = self.links_of(*key);
+            pipe.cmd("SADD").arg(&of).arg(id).ignore();
+            pipe.cmd("PEXPIRE").arg(of).arg(kept_ms).ignore();
+        }
+        Ok(())
+    }
+
+    fn write_drop(&self, pipe: &mut Pipeline, keys: &[PersonKey], links: &[LinkId]) {
+        if links.is_empty() {
+            return;
+        }
+        let ids: Vec<&str> = links.iter().map(LinkId::as_str).collect();
+        pipe.cmd("HDEL")
+            .arg(self.key("link:body"))
+            .arg(&ids)
+            .ignore();
+        pipe.cmd("ZREM")
+            .arg(self.key("link:due"))
+            .arg(&ids)
+            .ignore();
+        for key in keys {
+            pipe.cmd("SREM").arg(self.links_of(*key)).arg(&ids).ignore();
+        }
+    }
+
+    fn read(
+        &self,
+        inquiry: &Inquiry,
+        answers: &mut impl Iterator<Item = Value>,
+    ) -> Result<Draft, MemoryError> {
+        let finding = match inquiry {
+            Inquiry::FindContact { person } => Finding::Contact(read_contact(person, answers)?),
+            Inquiry::KeepContact { person, .. } => {
+                let mut ids: Vec<String> = Vec::new();
+                for _ in PersonKey::of(person) {
+                    take::<Value>(answers)?;
+                    ids.extend(take::<Vec<String>>(answers)?);
+                }
+                ids.sort_unstable();
+                ids.dedup();
+                return Ok(Draft::Links(ids));
+            }
+            Inquiry::KeepLink { person, .. } => Finding::LinkKept(read_contact(person, answers)?),
+            Inquiry::DropLinks { .. } => Finding::Kept,
+            Inquiry::ForgetContact { person } => {
+                for _ in PersonKey::of(person) {
+                    take::<Value>(answers)?;
+                }
+                Finding::Kept
+            }
+            Inquiry::ClaimEnsure { .. } => {
+                take::<Value>(answers)?;
+                Finding::Ensure(self.claimed(take::<Option<String>>(answers)?.as_deref()))
+            }
+            Inquiry::EnsureDone { .. } | Inquiry::ForgetEnsure { .. } => {
+                take::<Value>(answers)?;
+                Finding::Kept
+            }
+        };
+        Ok(Draft::Whole(finding))
+    }
+
+    fn claimed(&self, value: Option<&str>) -> EnsureState {
+        match value {
+            Some(DONE) => EnsureState::Done,
+            Some(claim) if claim == self.claim => EnsureState::Claimed,
+            // Somebody's, of a version we do not know, or run out this moment: ask again soon.
+            Some(_) | None => EnsureState::Busy,
+        }
+    }
+
+    /// Fetches the links named by the drafts, all in one further round trip.
+    async fn finish(
+        &self,
+        connection: &mut Connection,
+        drafts: Vec<Draft>,
+        now_ms: i64,
+    ) -> Result<Vec<Finding>, MemoryError> {
+        let ids: Vec<&str> = drafts
+            .iter()
+            .flat_map(Draft::ids)
+            .map(String::as_str)
+            .collect();
+        let mut bodies: Vec<Option<String>> = Vec::new();
+        if !ids.is_empty() {
+            let mut command = ::redis::cmd("HMGET");
+            command.arg(self.key("link:body")).arg(&ids);
+            bodies = command
+                .query_async(connection)
+                .await
+                .map_err(MemoryError::Failed)?;
+        }
+        let mut bodies = bodies.into_iter();
+        let findings = drafts.into_iter().map(|draft| match draft {
+            Draft::Whole(finding) => finding,
+            Draft::Links(ids) => {
+                let bodies = bodies.by_ref().take(ids.len()).flatten();
+                let links = bodies.filter_map(|body| StoredLink::read(&body));
+                let mut links: Vec<Link> = links.filter(|link| link.expires_ms > now_ms).collect();
+                links.sort_by(|a, b| (a.since_ms, &a.id).cmp(&(b.since_ms, &b.id)));
+                Finding::Links(links)
+            }
+        });
+        Ok(findings.collect())
+    }
+
+    fn key(&self, rest: &str) -> String {
+        format!("{}:{rest}", self.base)
+    }
+
+    fn identity(&self, key: PersonKey) -> String {
+        format!("{}:identity:{}", self.base, key.hex())
+    }
+
+    fn links_of(&self, key: PersonKey) -> String {
+        format!("{}:link:of:{}", self.base, key.hex())
+    }
+
+    fn ensure(&self, what: &EnsureKey) -> String {
+        let EnsureKey::Property { object, name } = what;
+        format!(
+            "{}:ensure:property:{}:{}",
+            self.base,
+            object.as_str(),
+            name.as_str()
+        )
+    }
+}
+
+/// An answer that may still need its links.
+enum Draft {
+    Whole(Finding),
+    Links(Vec<String>),
+}
+
+impl Draft {
+    fn ids(&self) -> &[String] {
+        match self {
+            Self::Whole(_) => &[],
+            Self::Links(ids) => ids,
+        }
+    }
+}
+
+fn take<T: FromRedisValue>(answers: &mut impl Iterator<Item = Value>) -> Result<T, MemoryError> {
+    let value = answers.next().ok_or(MemoryError::Unreadable)?;
+    T::from_redis_value(value).map_err(|_| MemoryError::Unreadable)
+}
+
+/// The first contact known among a person's keys, which stand in the order of their authority.
+fn read_contact(
+    person: &[IdentityKey],
+    answers: &mut impl Iterator<Item = Value>,
+) -> Result<Option<RecordId>, MemoryError> {
+    let mut found = None;
+    for _ in PersonKey::of(person) {
+        let value = take::<Option<String>>(answers)?;
+        let contact = value
+            .as_deref()
+            .and_then(|value| value.strip_prefix("1:"))
+            .map(RecordId::new);
+        found = found.or(contact);
+    }
+    Ok(found)
+}
+
+/// A link as it stands in Redis.
+#[derive(Serialize, Deserialize)]
+struct StoredLink {
+    v: u8,
+    id: String,
+    mapping: String,
+    from_object: String,
+    from: String,
+    category: String,
+    type_id: u32,
+    since_ms: i64,
+    expires_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<StoredOrigin>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredOrigin {
+    topic: String,
+    partition: i32,
+    offset: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    element: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    message_id: Option<String>,
+}
+
+impl StoredLink {
+    fn write(link: &Link) -> Result<String, MemoryError> {
+        let stored = Self {
+            v: 1,
+            id: link.id.as_str().to_owned(),
+            mapping: link.mapping.clone(),
+            from_object: link.from_object.as_str().to_owned(),
+            from: link.from.as_str().to_owned(),
+            category: link.kind.category.as_ref().to_owned(),
+            type_id: link.kind.type_id,
+            since_ms: link.since_ms,
+            expires_ms: link.expires_ms,
+            origin: link.origin.as_ref().map(|origin| StoredOrigin {
+                topic: origin.topic.clone(),
+                partition: origin.partition,
+                offset: origin.offset,
+                element: origin.element,
+                message_id: origin.message_id.clone(),
+            }),
+        };
+        serde_json::to_string(&stored).map_err(MemoryError::Unwritable)
+    }
+
+    /// `None` for a link of another version: a worker of that version will see to it.
+    fn read(body: &str) -> Option<Link> {
+        let stored = match serde_json::from_str::<Self>(body) {
+            Ok(stored) if stored.v == 1 => stored,
+            Ok(_) | Err(_) => {
+                tracing::warn!("a waiting link is of a version this build cannot read");
+                return None;
+            }
+        };
+        Some(Link {
+            id: LinkId::from_stored(&stored.id),
+            mapping: stored.mapping,
+            from_object: ObjectType::new(&stored.from_object),
+            from: RecordId::new(&stored.from),
+            kind: AssociationType {
+                category: Arc::from(stored.category),
+                type_id: stored.type_id,
+            },
+            since_ms: stored.since_ms,
+            expires_ms: stored.expires_ms,
+            origin: stored.origin.map(|origin| LinkOrigin {
+                topic: origin.topic,
+                partition: origin.partition,
+                offset: origin.offset,
+                element: origin.element,
+                message_id: origin.message_id,
+            }),
+        })
+    }
+}
+
+async fn within_deadline<T>(
+    call: impl Future<Output = Result<T, MemoryError>>,
+) -> Result<T, MemoryError> {
+    timeout(DEADLINE, call)
+        .await
+        .unwrap_or(Err(MemoryError::TooSlow(DEADLINE)))
+}
