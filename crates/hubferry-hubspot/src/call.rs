@@ -3,6 +3,7 @@
 use hubferry_actions::{
     AssociationType, ObjectType, Properties, PropertyDefinition, PropertyName, RecordId,
 };
+use std::fmt;
 use std::sync::Arc;
 
 /// Names one step of the scheduler; it travels as `objectWriteTraceId`.
@@ -73,8 +74,8 @@ pub enum Request {
     },
 }
 
-/// One input of an upsert.
-#[derive(Clone, Debug)]
+/// One input of an upsert. The value may be an e-mail: `Debug` masks it.
+#[derive(Clone)]
 pub struct UpsertInput {
     /// The step it answers for.
     pub step: StepId,
@@ -95,8 +96,8 @@ pub struct UpdateInput {
     pub properties: Properties,
 }
 
-/// One input of a read.
-#[derive(Clone, Debug)]
+/// One input of a read. The value may be an e-mail: `Debug` masks it.
+#[derive(Clone)]
 pub struct ReadInput {
     /// The step it answers for.
     pub step: StepId,
@@ -150,6 +151,23 @@ pub enum Bucket {
     Associations,
     /// Search, per second.
     Search,
+}
+
+impl fmt::Debug for UpsertInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpsertInput")
+            .field("step", &self.step)
+            .field("properties", &self.properties)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ReadInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadInput")
+            .field("step", &self.step)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Request {

@@ -1,13 +1,47 @@
 //! The HubSpot client: one call out, one outcome per step back.
+//!
+//! A [`Call`] carries as many steps of one kind as HubSpot takes. [`Client::prepare`] makes its address and body,
+//! [`Client::send`] makes the HTTP request, and the [`Reply`] tells for every step what came of it and what is to be
+//! done about it. Reading an answer is pure and total: no status, header or body makes it fail or panic.
+//!
+//! HTTP and HubSpot's JSON stop at this crate.
 
 mod call;
 mod outcome;
+
+mod secret;
+mod settings;
+
+mod client;
+mod probe;
+mod token;
+mod transport;
+
+mod body;
+mod clock;
+mod paths;
+
+mod answer;
+mod classify;
+mod failure;
+mod headers;
+mod inputs;
+mod json;
+mod judge;
+mod search;
+mod tally;
+mod words;
 
 pub use call::{
     AssociationInput, Bucket, Call, Endpoint, ReadInput, Request, SearchInput, StepId, UpdateInput,
     UpsertInput,
 };
+pub use client::{Client, Prepared};
 pub use outcome::{
     Answers, Cause, Code, Done, ErrorClass, Found, Hold, HoldScope, Outcome, Refusal, Rejection,
     Reply, Resume, Window,
 };
+pub use probe::{AccountInfo, PortalId, ProbeError};
+pub use secret::Secret;
+pub use settings::{ApiVersion, Auth, BaseUrl, BaseUrlError, ClientSettings, UnknownVersion};
+pub use transport::ClientError;

@@ -1,0 +1,301 @@
+//! Reading an answer: pure and total. Whatever comes back, every step of the call gets exactly one outcome
+//! (fleet.md ii.5), or the call was refused as a whole.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hubferry_actions::{PropertyName, PropertyText, RecordId};
+use jiff::Timestamp;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+use crate::call::{Call, Request, StepId};
+use crate::classify::Ruling;
+use crate::failure::Failure;
+use crate::headers;
+use crate::inputs::Inputs;
+use crate::json::{items, text};
+use crate::judge::Judged;
+use crate::outcome::{
+    Answers, Cause, Code, Done, ErrorClass, Found, Hold, HoldScope, Outcome, Refusal, Reply,
+};
+use crate::search;
+use crate::tally::Tally;
+
+/// An answer as it came over the wire.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Reads the answer to a call. `now` is only used for dates in `Retry-After`.
+pub(crate) fn read(request: &Request, answer: &Answer, now: Timestamp) -> Reply {
+    let wait = headers::retry_after(&answer.headers, now);
+    let answers = if (200..300).contains(&answer.status) {
+        Answers::PerStep(accepted(request, answer, wait))
+    } else {
+        refused(request, answer, wait)
+    };
+    Reply {
+        answers,
+        window: headers::window(&answer.headers),
+        status: Some(answer.status),
+    }
+}
+
+/// The same outcome for every step.
+pub(crate) fn all(request: &Request, outcome: &Outcome) -> Answers {
+    let steps = request.steps().into_iter();
+    Answers::PerStep(steps.map(|step| (step, outcome.clone())).collect())
+}
+
+/// A call that brought no answer.
+pub(crate) fn unanswered(call: &Call, cause: Cause, after: Option<Duration>) -> Reply {
+    without_answer(&call.request, &Outcome::Transient { cause, after })
+}
+
+/// A call that could not be made before somebody acts.
+pub(crate) fn portal_held(call: &Call, reason: Hold) -> Reply {
+    let scope = HoldScope::Portal;
+    without_answer(&call.request, &Outcome::Held { scope, reason })
+}
+
+fn without_answer(request: &Request, outcome: &Outcome) -> Reply {
+    Reply {
+        answers: all(request, outcome),
+        window: None,
+        status: None,
+    }
+}
+
+fn accepted(request: &Request, answer: &Answer, wait: Option<Duration>) -> Vec<(StepId, Outcome)> {
+    let inputs = Inputs::of(request);
+    if let Request::CreateProperty { step, .. } = request {
+        return vec![(*step, Outcome::Done(Done::There))];
+    }
+    if answer.body.is_empty() {
+        return Tally::new(inputs.len()).settled(&inputs);
+    }
+    let body = match serde_json::from_slice::<Value>(&answer.body) {
+        Ok(body) if body.is_object() => body,
+        // Cut off, or not HubSpot's: it may have been written.
+        _ => {
+            let broken = Outcome::Transient {
+                cause: Cause::Broken,
+                after: None,
+            };
+            return request
+                .steps()
+                .into_iter()
+                .map(|s| (s, broken.clone()))
+                .collect();
+        }
+    };
+    if let Request::Search { inputs, .. } = request {
+        return search::attribute(inputs, &body);
+    }
+    batch(request, &inputs, &body, answer, wait)
+}
+
+/// The envelope of batches: `results` and, partially, `errors` (hubspot-api.md §2.2).
+fn batch(
+    request: &Request,
+    inputs: &Inputs<'_>,
+    body: &Value,
+    answer: &Answer,
+    wait: Option<Duration>,
+) -> Vec<(StepId, Outcome)> {
+    let mut tally = Tally::new(inputs.len());
+    let correlation_id = headers::correlation_id(&answer.headers);
+    let mut anonymous = Vec::new();
+    for entry in items(body, "errors") {
+        let failure = Failure::of_entry(entry, correlation_id);
+        let named = inputs.named_by(&failure);
+        let judged = Judged::new(request, inputs, &named, &failure, wait);
+        for &at in &named {
+            tally.fail(at, judged.outcome(at));
+        }
+        if named.is_empty() {
+            anonymous.push(failure);
+        }
+    }
+    let mut left = Vec::new();
+    for result in items(body, "results") {
+        if !confirmed(request, inputs, &mut tally, result) {
+            left.push(result);
+        }
+    }
+    eliminate(request, inputs, &mut tally, &left, &anonymous, wait);
+    tally.settled(inputs)
+}
+
+fn confirmed(request: &Request, inputs: &Inputs<'_>, tally: &mut Tally, result: &Value) -> bool {
+    match (inputs.of_result(result), done(request, result)) {
+        (Some(at), Some(Done::There)) => {
+            // Both directions and several labels may be listed: a second result for an input is no surplus.
+            tally.confirm(at, Outcome::Done(Done::There));
+            true
+        }
+        (Some(at), Some(done)) => tally.confirm(at, Outcome::Done(done)),
+        _ => false,
+    }
+}
+
+/// What is left on both sides, when there is only one way to put it together.
+fn eliminate(
+    request: &Request,
+    inputs: &Inputs<'_>,
+    tally: &mut Tally,
+    left: &[&Value],
+    anonymous: &[Failure],
+    wait: Option<Duration>,
+) {
+    let open = tally.open();
+    let judge = |failure| Judged::new(request, inputs, &open, failure, wait);
+    match (open.as_slice(), left, anonymous) {
+        (&[at], &[result], []) if inputs.may_be_any(result) => {
+            if let Some(done) = done(request, result) {
+                tally.confirm(at, Outcome::Done(done));
+            }
+        }
+        (&[at], [], [failure]) => tally.fail(at, judge(failure).outcome(at)),
+        // Reads fail in one way only: those that were not found.
+        (_, [], [_, ..]) if matches!(request, Request::Read { .. }) => {
+            if anonymous.iter().all(|f| judge(f).ruling == Ruling::Missing) {
+                for &at in &open {
+                    tally.confirm(at, Outcome::Done(Done::Found(Vec::new())));
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What a result says about its record; nothing without an id.
+fn done(request: &Request, result: &Value) -> Option<Done> {
+    if let Request::Associate { .. } = request {
+        return Some(Done::There);
+    }
+    let id = RecordId::new(&text(result, "id").filter(|id| !id.is_empty())?);
+    let none = Value::Null;
+    let shown = result.get("properties").unwrap_or(&none);
+    match request {
+        Request::Upsert { .. } => Some(Done::Written {
+            id,
+            created: result.get("new").and_then(Value::as_bool),
+            stage: stage(shown),
+        }),
+        Request::Update { .. } => Some(Done::Written {
+            id,
+            created: Some(false),
+            stage: stage(shown),
+        }),
+        Request::Read {
+            id_property,
+            properties,
+            ..
+        } => {
+            let wanted = std::iter::once(id_property).chain(properties);
+            Some(Done::Found(vec![found(id, wanted, shown)]))
+        }
+        Request::Search { .. } | Request::Associate { .. } | Request::CreateProperty { .. } => None,
+    }
+}
+
+fn stage(shown: &Value) -> Option<String> {
+    let value = shown.get("lifecyclestage")?;
+    Some(value.as_str().unwrap_or_default().to_owned())
+}
+
+/// A record with those of the wanted properties that have a value.
+pub(crate) fn found<'a>(
+    id: RecordId,
+    wanted: impl Iterator<Item = &'a PropertyName>,
+    shown: &Value,
+) -> Found {
+    let mut properties: Vec<(PropertyName, PropertyText)> = Vec::new();
+    for name in wanted {
+        let value = text(shown, name.as_str()).filter(|value| !value.is_empty());
+        let again = properties.iter().any(|(n, _)| n == name);
+        if let Some(value) = value.filter(|_| !again) {
+            properties.push((name.clone(), PropertyText::new(&value)));
+        }
+    }
+    Found { id, properties }
+}
+
+/// A call that was not accepted: nothing of it was written.
+fn refused(request: &Request, answer: &Answer, wait: Option<Duration>) -> Answers {
+    let inputs = Inputs::of(request);
+    let correlation_id = headers::correlation_id(&answer.headers);
+    let failure = Failure::of_call(answer.status, correlation_id, &answer.body);
+    let everyone: Vec<usize> = (0..inputs.len()).collect();
+    let judged = Judged::new(request, &inputs, &everyone, &failure, wait);
+    let alone = everyone.len() == 1;
+    match judged.ruling {
+        Ruling::Refused(code, class) => {
+            Answers::Refused(refusal(&judged, &inputs, &failure, (code, class)))
+        }
+        Ruling::Taken if !alone => {
+            let reason = (Code::NotUnique, ErrorClass::Conflict);
+            Answers::Refused(refusal(&judged, &inputs, &failure, reason))
+        }
+        Ruling::Unchanged if !alone => {
+            let reason = (Code::HubspotRejected, ErrorClass::Input);
+            Answers::Refused(refusal(&judged, &inputs, &failure, reason))
+        }
+        Ruling::Missing => missing(request, &judged, &inputs, &failure),
+        _ => all(request, &judged.outcome(0)),
+    }
+}
+
+fn refusal(
+    judged: &Judged<'_>,
+    inputs: &Inputs<'_>,
+    failure: &Failure,
+    (code, class): (Code, ErrorClass),
+) -> Refusal {
+    let mut culprits = inputs.named_by(failure);
+    if culprits.is_empty() {
+        culprits = inputs.carrying(&failure.details);
+    }
+    Refusal {
+        rejection: judged.rejection(code, class),
+        culprits: culprits.into_iter().map(|at| inputs.step(at)).collect(),
+    }
+}
+
+/// 404 to a whole call: the named records are gone, the others did nothing wrong; without names all are looked up again.
+fn missing(
+    request: &Request,
+    judged: &Judged<'_>,
+    inputs: &Inputs<'_>,
+    failure: &Failure,
+) -> Answers {
+    let about_records = matches!(
+        request,
+        Request::Update { .. } | Request::Read { .. } | Request::Associate { .. }
+    );
+    if !about_records {
+        return all(request, &judged.misconfigured());
+    }
+    let named = inputs.named_by(failure);
+    let innocent = Outcome::Transient {
+        cause: Cause::Server(failure.status),
+        after: None,
+    };
+    let outcome = |at: usize| {
+        if named.is_empty() || named.contains(&at) {
+            judged.outcome(at)
+        } else {
+            innocent.clone()
+        }
+    };
+    let each = (0..inputs.len()).map(|at| (inputs.step(at), outcome(at)));
+    Answers::PerStep(each.collect())
+}
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;

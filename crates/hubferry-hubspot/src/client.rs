@@ -1,0 +1,284 @@
+//! The client: a call in, exactly one outcome per step back, however it went.
+
+use std::fmt;
+
+use bytes::Bytes;
+use reqwest::Method;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::answer::{self, Answer};
+use crate::body;
+use crate::call::{Call, Request};
+use crate::clock;
+use crate::headers;
+use crate::outcome::{Cause, Hold, Reply};
+use crate::paths::{self, Parts, Route};
+use crate::probe::{self, AccountInfo, ProbeError};
+use crate::settings::{ApiVersion, BaseUrl, ClientSettings};
+use crate::token::{TokenError, Tokens};
+use crate::transport::{Ask, ClientError, Transport, Trouble};
+
+/// One portal's way to HubSpot. Share it behind an `Arc`: it keeps connections and the access token.
+#[derive(Debug)]
+pub struct Client {
+    transport: Transport,
+    tokens: Tokens,
+    base_url: BaseUrl,
+    version: ApiVersion,
+    timeouts: Timeouts,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Timeouts {
+    single: std::time::Duration,
+    batch: std::time::Duration,
+}
+
+/// A call with its address and body made: everything slow, done before a permit is used.
+pub struct Prepared {
+    call: Call,
+    ask: Ask,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.ask.body.as_ref().map_or(0, |(body, _)| body.len());
+        write!(
+            f,
+            "Prepared({}, {bytes} bytes)",
+            self.call.request.endpoint().name()
+        )
+    }
+}
+
+/// Why an exchange brought no answer to read.
+enum NoAnswer {
+    Trouble(Trouble),
+    Token(TokenError),
+}
+
+impl Client {
+    /// Makes a client; nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// When the machine has no CA certificates, or the HTTP client cannot be made.
+    pub fn new(settings: ClientSettings) -> Result<Self, ClientError> {
+        let transport = Transport::new(&settings)?;
+        let token_url = paths::url(
+            &settings.base_url,
+            settings.version,
+            Route::Token,
+            Parts::default(),
+        );
+        Ok(Self {
+            transport,
+            tokens: Tokens::new(settings.auth, token_url, settings.timeout_single),
+            base_url: settings.base_url,
+            version: settings.version,
+            timeouts: Timeouts {
+                single: settings.timeout_single,
+                batch: settings.timeout_batch,
+            },
+        })
+    }
+
+    /// Makes the address and the body of a call.
+    #[must_use]
+    pub fn prepare(&self, call: &Call) -> Prepared {
+        let (route, parts) = paths::of_request(&call.request);
+        let timeout = match call.request {
+            Request::Search { .. } | Request::CreateProperty { .. } => self.timeouts.single,
+            Request::Upsert { .. }
+            | Request::Update { .. }
+            | Request::Read { .. }
+            | Request::Associate { .. } => self.timeouts.batch,
+        };
+        let json = Bytes::from(body::of_request(&call.request));
+        Prepared {
+            call: call.clone(),
+            ask: Ask {
+                method: Method::POST,
+                url: paths::url(&self.base_url, self.version, route, parts),
+                body: Some((json, "application/json")),
+                timeout,
+            },
+        }
+    }
+
+    /// Makes the call. It never fails: every step of the call gets exactly one outcome, or the call was refused as a
+    /// whole. A 401 renews an OAuth token once and repeats this call alone.
+    ///
+    /// When `stop` is cancelled, or the future is dropped, it is unknown whether HubSpot carried the call out; the
+    /// former is answered as a broken connection.
+    pub async fn send(&self, prepared: Prepared, stop: &CancellationToken) -> Reply {
+        let Prepared { call, ask } = prepared;
+        let started = Instant::now();
+        let outcome = self.authorized(&ask, stop).await;
+        let elapsed = started.elapsed();
+        let endpoint = call.request.endpoint().name();
+        match outcome {
+            Ok(answer) => {
+                let reply = answer::read(&call.request, &answer, clock::now());
+                tracing::debug!(
+                    endpoint,
+                    status = answer.status,
+                    correlation_id = headers::correlation_id(&answer.headers),
+                    ?elapsed,
+                    "call answered"
+                );
+                reply
+            }
+            Err(none) => {
+                tracing::debug!(
+                    endpoint,
+                    reason = none.name(),
+                    ?elapsed,
+                    "call not answered"
+                );
+                none.reply(&call)
+            }
+        }
+    }
+
+    /// Reads the account behind the credentials.
+    ///
+    /// # Errors
+    ///
+    /// When the token is refused, the account cannot be reached, or something else answers; each in one line.
+    pub async fn probe(&self, stop: &CancellationToken) -> Result<AccountInfo, ProbeError> {
+        let ask = Ask {
+            method: Method::GET,
+            url: paths::url(
+                &self.base_url,
+                self.version,
+                Route::Account,
+                Parts::default(),
+            ),
+            body: None,
+            timeout: self.timeouts.single,
+        };
+        let host = self.host();
+        match self.authorized(&ask, stop).await {
+            Ok(answer) => probe::read(&host, &answer),
+            Err(none) => Err(none.probe_error(host)),
+        }
+    }
+
+    /// Opens a connection, so that the first call does not wait for TLS. It carries no token and counts against no
+    /// limit; when it fails, the first call will tell.
+    pub async fn warm(&self, stop: &CancellationToken) {
+        let ask = Ask {
+            method: Method::HEAD,
+            url: self.base_url.url().clone(),
+            body: None,
+            timeout: self.timeouts.single,
+        };
+        let reached = self.transport.exchange(&ask, None, stop).await.is_ok();
+        tracing::debug!(reached, "connection opened ahead");
+    }
+
+    /// One exchange with a token, repeated once with another when the first is refused.
+    async fn authorized(&self, ask: &Ask, stop: &CancellationToken) -> Result<Answer, NoAnswer> {
+        let bearer = self.tokens.current(&self.transport, stop).await?;
+        let answer = self
+            .transport
+            .exchange(ask, Some(&bearer.secret), stop)
+            .await?;
+        if answer.status != 401 {
+            return Ok(answer);
+        }
+        let other = self
+            .tokens
+            .instead_of(&bearer, &self.transport, stop)
+            .await?;
+        match other {
+            Some(bearer) => Ok(self
+                .transport
+                .exchange(ask, Some(&bearer.secret), stop)
+                .await?),
+            None => Ok(answer),
+        }
+    }
+
+    fn host(&self) -> String {
+        let url = self.base_url.url();
+        let host = url.host_str().unwrap_or_default();
+        url.port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+}
+
+impl From<Trouble> for NoAnswer {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+impl From<TokenError> for NoAnswer {
+    fn from(error: TokenError) -> Self {
+        Self::Token(error)
+    }
+}
+
+impl NoAnswer {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Trouble(Trouble::Failed(_)) => "failed",
+            Self::Trouble(Trouble::Redirected { .. }) => "redirected",
+            Self::Token(TokenError::Refused { .. }) => "token refused",
+            Self::Token(TokenError::Passing { .. }) => "token endpoint failed",
+            Self::Trouble(Trouble::Stopped) | Self::Token(TokenError::Stopped) => "stopped",
+        }
+    }
+
+    fn reply(self, call: &Call) -> Reply {
+        match self {
+            Self::Trouble(Trouble::Failed(cause)) => answer::unanswered(call, cause, None),
+            Self::Trouble(Trouble::Stopped) | Self::Token(TokenError::Stopped) => {
+                answer::unanswered(call, Cause::Broken, None)
+            }
+            Self::Trouble(Trouble::Redirected { status, host }) => {
+                let message = format!(
+                    "the call was redirected to {host} (status {status}): check hubspot.base_url"
+                );
+                answer::portal_held(call, Hold::Config { message })
+            }
+            Self::Token(TokenError::Refused { message }) => {
+                answer::portal_held(call, Hold::Auth { message })
+            }
+            Self::Token(TokenError::Passing { cause, after }) => {
+                answer::unanswered(call, cause, after)
+            }
+        }
+    }
+
+    fn probe_error(self, host: String) -> ProbeError {
+        match self {
+            Self::Trouble(Trouble::Stopped) | Self::Token(TokenError::Stopped) => {
+                ProbeError::Stopped
+            }
+            Self::Token(TokenError::Refused { message }) => ProbeError::Unauthorized { message },
+            Self::Trouble(Trouble::Redirected {
+                status,
+                host: target,
+            }) => ProbeError::Unexpected {
+                host,
+                detail: format!("status {status}, a redirect to {target}"),
+            },
+            Self::Trouble(Trouble::Failed(cause))
+            | Self::Token(TokenError::Passing { cause, .. }) => match cause {
+                Cause::Connect => ProbeError::Connect { host },
+                Cause::Timeout => ProbeError::Timeout { host },
+                Cause::Server(status) => ProbeError::Passing { status },
+                Cause::Locked => ProbeError::Passing { status: 423 },
+                Cause::Migrating => ProbeError::Passing { status: 477 },
+                Cause::Broken => ProbeError::Unexpected {
+                    host,
+                    detail: "the connection broke".to_owned(),
+                },
+            },
+        }
+    }
+}
