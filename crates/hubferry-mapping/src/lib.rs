@@ -1,0 +1,31 @@
+//! The mapping language: directives, triggers and field validation.
+//!
+//! An event goes through a mapping in three steps, each of them pure and repeatable:
+//!
+//! 1. [`Trigger::matches`] says whether the mapping is meant for the event.
+//! 2. [`Mapping::resolve`] turns the event into a payload.
+//! 3. [`Schema::validate`] cleans, coerces and checks the payload by the action's fields.
+//!
+//! All three are compiled once and then only evaluated. The language is that of the reference destination, so that
+//! a mapping exported from there works unchanged; where it differs, it refuses when loaded instead of guessing.
+
+mod compile;
+mod directives;
+mod fault;
+mod mapping;
+mod node;
+mod path;
+mod resolved;
+mod schema;
+mod template;
+mod text;
+mod trigger;
+
+pub use fault::{MappingFault, ResolveError};
+pub use mapping::Mapping;
+pub use schema::{
+    Blank, CleanOptions, Condition, FieldSchema, FieldType, Format, Match, Note, Operator,
+    Required, Schema, Validated, Violation,
+};
+pub use text::js_text;
+pub use trigger::{Trigger, TriggerDialect, TriggerFault};

@@ -1,0 +1,114 @@
+//! A compiled mapping, as a tree.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::directives::{ArrayPath, Case, Flatten, If, Json, Merge, Replace};
+use crate::fault::ResolveError;
+use crate::path::Path;
+use crate::resolved::Resolved;
+use crate::template::Template;
+
+/// One node; what can be known from the mapping's text alone is known here.
+#[derive(Clone, Debug)]
+pub(crate) enum Node {
+    /// Always undefined.
+    Undefined,
+    /// A value without directives in it.
+    Constant(Value),
+    Object(Vec<(String, Node)>),
+    Array(Vec<Node>),
+    Path(Path),
+    PathFrom(Box<Dynamic>),
+    Template(Template),
+    TemplateFrom(Box<Dynamic>),
+    If(Box<If>),
+    Case(Box<Case>),
+    Replace(Box<Replace>),
+    ArrayPath(Box<ArrayPath>),
+    Flatten(Box<Flatten>),
+    Json(Box<Json>),
+    Merge(Box<Merge>),
+    Transform(Box<Transform>),
+    ExcludeWhenNull(Box<Node>),
+}
+
+/// A text that an event decides.
+#[derive(Clone, Debug)]
+pub(crate) struct Dynamic {
+    pub(crate) location: String,
+    pub(crate) text: Node,
+}
+
+/// `@transform`: the result of one node is the event of the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Transform {
+    pub(crate) apply: Node,
+    pub(crate) mapping: Node,
+}
+
+/// The event under which a node is resolved; `None` when there is none, then all paths are undefined.
+pub(crate) type Source<'a> = Option<&'a Value>;
+
+impl Node {
+    pub(crate) fn resolve<'a>(&'a self, event: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
+        Ok(match self {
+            Self::Undefined => Resolved::Undefined,
+            Self::Constant(value) => Resolved::Value(Cow::Borrowed(value)),
+            Self::Object(members) => Resolved::Object(
+                members
+                    .iter()
+                    .map(|(key, node)| Ok((Cow::Borrowed(key.as_str()), node.resolve(event)?)))
+                    .collect::<Result<_, ResolveError>>()?,
+            ),
+            Self::Array(items) => Resolved::Array(
+                items
+                    .iter()
+                    .map(|node| node.resolve(event))
+                    .collect::<Result<_, ResolveError>>()?,
+            ),
+            Self::Path(path) => event.and_then(|event| path.lookup(event)).into(),
+            Self::PathFrom(dynamic) => {
+                let path = Path::parse(&dynamic.resolve(event)?);
+                event.and_then(|event| path.lookup(event)).into()
+            }
+            Self::Template(template) => Resolved::text(template.fill(event)),
+            Self::TemplateFrom(dynamic) => {
+                Resolved::text(Template::parse(&dynamic.resolve(event)?).fill(event))
+            }
+            Self::If(directive) => directive.resolve(event)?,
+            Self::Case(directive) => directive.resolve(event)?,
+            Self::Replace(directive) => directive.resolve(event)?,
+            Self::ArrayPath(directive) => directive.resolve(event)?,
+            Self::Flatten(directive) => directive.resolve(event)?,
+            Self::Json(directive) => directive.resolve(event)?,
+            Self::Merge(directive) => directive.resolve(event)?,
+            Self::Transform(directive) => directive.resolve(event)?,
+            Self::ExcludeWhenNull(node) => {
+                crate::directives::exclude_when_null(node.resolve(event)?)
+            }
+        })
+    }
+}
+
+impl Dynamic {
+    fn resolve(&self, event: Source<'_>) -> Result<String, ResolveError> {
+        let resolved = self.text.resolve(event)?;
+        match resolved.as_text() {
+            Some(text) => Ok(text.to_owned()),
+            None => Err(ResolveError::NotText {
+                location: self.location.clone(),
+                actual: resolved.kind(),
+            }),
+        }
+    }
+}
+
+impl Transform {
+    fn resolve(&self, event: Source<'_>) -> Result<Resolved<'static>, ResolveError> {
+        let applied = self.apply.resolve(event)?.into_value();
+        let inner = applied.as_ref().filter(|value| value.is_object());
+        Ok(self.mapping.resolve(inner)?.detach())
+    }
+}

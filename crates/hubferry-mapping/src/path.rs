@@ -1,0 +1,195 @@
+//! Paths into an event, in the reference's dialect.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::text::is_truthy;
+
+/// A path, split once. The empty path is the root value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Path {
+    pieces: Box<[Piece]>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Piece {
+    key: Box<str>,
+    /// The piece as an index of a list or a text, when it is written as one.
+    index: Option<usize>,
+}
+
+impl Path {
+    /// A path as `@path` takes it: the first `$.` is removed wherever it stands.
+    pub(crate) fn parse(text: &str) -> Self {
+        Self::bare(&text.replacen("$.", "", 1))
+    }
+
+    /// A path as it stands between the braces of a template.
+    pub(crate) fn bare(text: &str) -> Self {
+        let pieces = split(text)
+            .into_iter()
+            .filter(|piece| !piece.is_empty())
+            .map(|piece| Piece::new(&piece.replace(is_quote, "")))
+            .collect();
+        Self { pieces }
+    }
+
+    /// Walks from `root`; `None` is undefined. A value that JavaScript takes for false ends the walk and is the result.
+    pub(crate) fn lookup<'a>(&self, root: &'a Value) -> Option<Cow<'a, Value>> {
+        let mut current = Cow::Borrowed(root);
+        for piece in &self.pieces {
+            if !is_truthy(&current) {
+                break;
+            }
+            current = match current {
+                Cow::Borrowed(value) => piece.of(value)?,
+                Cow::Owned(value) => Cow::Owned(piece.of(&value)?.into_owned()),
+            };
+        }
+        Some(current)
+    }
+}
+
+impl Piece {
+    fn new(key: &str) -> Self {
+        let is_index = key == "0"
+            || (!key.starts_with('0')
+                && !key.is_empty()
+                && key.bytes().all(|byte| byte.is_ascii_digit()));
+        Self {
+            key: key.into(),
+            index: if is_index { key.parse().ok() } else { None },
+        }
+    }
+
+    /// The member of `value` with this name. Built-in members but `length` do not exist.
+    fn of<'a>(&self, value: &'a Value) -> Option<Cow<'a, Value>> {
+        match value {
+            Value::Object(map) => map.get(&*self.key).map(Cow::Borrowed),
+            Value::Array(items) if &*self.key == "length" => Some(Cow::Owned(items.len().into())),
+            Value::Array(items) => items.get(self.index?).map(Cow::Borrowed),
+            Value::String(text) if &*self.key == "length" => {
+                Some(Cow::Owned(text.encode_utf16().count().into()))
+            }
+            Value::String(text) => unit_at(text, self.index?).map(|unit| Cow::Owned(unit.into())),
+            Value::Null | Value::Bool(_) | Value::Number(_) => None,
+        }
+    }
+}
+
+/// The UTF-16 unit at an index as a text; half of a surrogate pair is U+FFFD.
+fn unit_at(text: &str, index: usize) -> Option<String> {
+    let unit = text.encode_utf16().nth(index)?;
+    Some(String::from_utf16_lossy(&[unit]))
+}
+
+fn is_quote(c: char) -> bool {
+    matches!(c, '\'' | '"')
+}
+
+fn is_quote_or_digit(c: Option<char>) -> bool {
+    c.is_some_and(|c| is_quote(c) || c.is_ascii_digit())
+}
+
+/// Splits on dots, on `[` before a quote or digit, and on runs of `]` after a quote or digit.
+fn split(text: &str) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut piece = String::new();
+    let mut before = None;
+    let mut in_closing_run = false;
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let closes = c == ']' && (in_closing_run || is_quote_or_digit(before));
+        let opens = c == '[' && is_quote_or_digit(rest.peek().copied());
+        if c == '.' || opens || closes {
+            pieces.push(std::mem::take(&mut piece));
+        } else {
+            piece.push(c);
+        }
+        in_closing_run = closes;
+        before = Some(c);
+    }
+    pieces.push(piece);
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(path: &str, event: &Value) -> Option<Value> {
+        Path::parse(path).lookup(event).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn paths_find_what_they_name() {
+        let cases = [
+            ("$", json!({"$": {"v": 2}}), json!({"v": 2})),
+            ("$.a.b", json!({"a": {"b": 1}}), json!(1)),
+            ("a.b", json!({"a": {"b": 1}}), json!(1)),
+            (".a.b", json!({"a": {"b": 1}}), json!(1)),
+            ("a.b.", json!({"a": {"b": 1}}), json!(1)),
+            ("a..b", json!({"a": {"b": 1}}), json!(1)),
+            ("q.$.w", json!({"q": {"w": 1}}), json!(1)),
+            ("arr[0].x", json!({"arr": [{"x": 1}]}), json!(1)),
+            ("arr.0.x", json!({"arr": [{"x": 1}]}), json!(1)),
+            ("arr[0.x", json!({"arr": [{"x": 1}]}), json!(1)),
+            ("arr2[0][1]", json!({"arr2": [[1, 2]]}), json!(2)),
+            ("a['b']", json!({"a": {"b": 1}}), json!(1)),
+            ("a[\"b\"]", json!({"a": {"b": 1}}), json!(1)),
+            ("x[y]", json!({"x[y]": 7}), json!(7)),
+            ("a b", json!({"a b": 1}), json!(1)),
+            (
+                "integrations.My App.id",
+                json!({"integrations": {"My App": {"id": 4}}}),
+                json!(4),
+            ),
+            ("n.q", json!({"n": null}), json!(null)),
+            ("z.q", json!({"z": 0}), json!(0)),
+            ("f.q", json!({"f": false}), json!(false)),
+            ("e.q", json!({"e": ""}), json!("")),
+            ("arr.length", json!({"arr": [1, 2]}), json!(2)),
+            ("s.length", json!({"s": "a😀"}), json!(3)),
+            ("s[0]", json!({"s": "str"}), json!("s")),
+            ("s.0.length", json!({"s": "str"}), json!(1)),
+            ("0", json!({"0": "zero"}), json!("zero")),
+            ("length", json!({"length": 9}), json!(9)),
+        ];
+        for (path, event, expected) in cases {
+            assert_eq!(at(path, &event), Some(expected), "{path} on {event}");
+        }
+    }
+
+    #[test]
+    fn paths_to_nothing_are_undefined() {
+        let cases = [
+            ("arr[-1]", json!({"arr": [1]})),
+            ("arr.01", json!({"arr": [1, 2]})),
+            ("a[b]", json!({"a": {"b": 1}})),
+            ("k.e", json!({"k.e": 3})),
+            ("k\\.e", json!({"k.e": 3})),
+            ("['k.e']", json!({"k.e": 3})),
+            (" a", json!({"a": 1})),
+            ("nope.q", json!({})),
+            ("s.q", json!({"s": "str"})),
+            ("s.3", json!({"s": "str"})),
+            ("constructor", json!({})),
+            ("arr.map", json!({"arr": []})),
+            ("b.q", json!({"b": true})),
+        ];
+        for (path, event) in cases {
+            assert_eq!(at(path, &event), None, "{path} on {event}");
+        }
+    }
+
+    #[test]
+    fn empty_paths_are_the_event() {
+        let event = json!({"a": 1});
+        for path in ["", "$.", "."] {
+            assert_eq!(at(path, &event), Some(event.clone()), "{path:?}");
+        }
+    }
+}

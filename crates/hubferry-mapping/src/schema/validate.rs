@@ -1,0 +1,144 @@
+//! A payload made to fit an action's fields.
+
+use serde_json::{Map, Value};
+
+use super::coerce::{Findings, clean, coerce};
+use super::field::{FieldSchema, FieldType};
+use super::violation::{Note, Violation};
+
+/// All fields of an action.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Schema {
+    fields: Vec<FieldSchema>,
+}
+
+/// What happens to `""` in a declared field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Blank {
+    /// It is left out.
+    #[default]
+    Skip,
+    /// In a text field it stays, which clears the property.
+    Clear,
+}
+
+/// How a mapping wants its payload cleaned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CleanOptions {
+    /// What happens to `""`.
+    pub blank_fields: Blank,
+    /// Whether an optional field that breaks a rule is left out and noted, instead of refusing the payload.
+    pub drop_invalid: bool,
+}
+
+/// A payload that fits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Validated {
+    /// The declared fields, coerced.
+    pub payload: Map<String, Value>,
+    /// What was done to them.
+    pub notes: Vec<Note>,
+}
+
+impl Schema {
+    /// Takes the fields of an action.
+    #[must_use]
+    pub const fn new(fields: Vec<FieldSchema>) -> Self {
+        Self { fields }
+    }
+
+    /// The fields, in order.
+    #[must_use]
+    pub fn fields(&self) -> &[FieldSchema] {
+        &self.fields
+    }
+
+    /// The field with this name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&FieldSchema> {
+        self.fields.iter().find(|field| field.name() == name)
+    }
+
+    /// Cleans, coerces and checks a payload; members that are no field are dropped.
+    ///
+    /// # Errors
+    /// Every violation, in the order of the fields they are in, required fields that are missing last.
+    pub fn validate(
+        &self,
+        payload: Map<String, Value>,
+        options: &CleanOptions,
+    ) -> Result<Validated, Vec<Violation>> {
+        let mut accepted = Validated {
+            payload: Map::new(),
+            notes: Vec::new(),
+        };
+        let mut refused = Vec::new();
+        for (name, value) in payload {
+            let Some(field) = self.field(&name) else {
+                continue;
+            };
+            let Some(value) = clean_top(field, value, options.blank_fields) else {
+                continue;
+            };
+            let mut findings = Findings::default();
+            match coerce(field, value, &format!("/{name}"), &mut findings) {
+                Some(value) => {
+                    accepted.payload.insert(name, value);
+                    accepted.notes.append(&mut findings.notes);
+                }
+                None => refused.push((field, findings.violations)),
+            }
+        }
+        let violations = self.judge(&mut accepted, refused, options);
+        if violations.is_empty() {
+            Ok(accepted)
+        } else {
+            Err(violations)
+        }
+    }
+
+    /// Decides which refused fields may be left out, and adds what is missing.
+    fn judge(
+        &self,
+        accepted: &mut Validated,
+        refused: Vec<(&FieldSchema, Vec<Violation>)>,
+        options: &CleanOptions,
+    ) -> Vec<Violation> {
+        let seen: Vec<&str> = refused.iter().map(|(field, _)| field.name()).collect();
+        let mut missing: Vec<Violation> = self
+            .fields
+            .iter()
+            .filter(|field| {
+                !accepted.payload.contains_key(field.name()) && !seen.contains(&field.name())
+            })
+            .filter(|field| field.requirement().applies(&accepted.payload))
+            .map(|field| Violation {
+                path: format!("/{}", field.name()),
+                expected: "a value".to_owned(),
+                actual: "nothing".to_owned(),
+            })
+            .collect();
+        let mut violations = Vec::new();
+        for (field, why) in refused {
+            if options.drop_invalid && !field.requirement().applies(&accepted.payload) {
+                accepted.notes.push(Note::Dropped {
+                    field: field.name().to_owned(),
+                    why,
+                });
+            } else {
+                violations.extend(why);
+            }
+        }
+        violations.append(&mut missing);
+        violations
+    }
+}
+
+fn clean_top(field: &FieldSchema, value: Value, blank: Blank) -> Option<Value> {
+    let is_blank = value.as_str() == Some("");
+    let stays = blank == Blank::Clear && field.kind() == FieldType::Text;
+    if is_blank && !stays {
+        return None;
+    }
+    clean(field, value)
+}

@@ -1,0 +1,125 @@
+//! Texts with `{{ paths }}` in them.
+
+use serde_json::Value;
+
+use crate::path::Path;
+use crate::text::{js_trim, push_js_text};
+
+/// A template, split once into its texts and paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Template {
+    pieces: Vec<Piece>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Path(Path),
+}
+
+impl Template {
+    /// Every text is a template: what is no complete pair of braces stays as it is. Triple braces are found first,
+    /// and what a path yields is never scanned again.
+    pub(crate) fn parse(text: &str) -> Self {
+        let mut pieces = Vec::new();
+        for piece in cut(text, "{{{", "}}}") {
+            match piece {
+                Piece::Text(text) => pieces.extend(cut(&text, "{{", "}}")),
+                path @ Piece::Path(_) => pieces.push(path),
+            }
+        }
+        Self { pieces }
+    }
+
+    /// Fills the template; missing and null leave nothing. Without an event all paths are missing.
+    pub(crate) fn fill(&self, event: Option<&Value>) -> String {
+        let mut out = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Path(path) => {
+                    let value = event.and_then(|event| path.lookup(event));
+                    if let Some(value) = value.filter(|value| !value.is_null()) {
+                        push_js_text(&mut out, &value);
+                    }
+                }
+            }
+        }
+        out
+    }
+}
+
+/// Finds from the left: the opening, one or more characters but `}`, the closing.
+fn cut(text: &str, open: &str, close: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut done = 0;
+    let mut from = 0;
+    while let Some(found) = text[from..].find(open) {
+        let start = from + found;
+        let inner_start = start + open.len();
+        let inner_length = text[inner_start..].find('}');
+        match inner_length {
+            Some(length) if length > 0 && text[inner_start + length..].starts_with(close) => {
+                if done < start {
+                    pieces.push(Piece::Text(text[done..start].to_owned()));
+                }
+                let inner = &text[inner_start..inner_start + length];
+                pieces.push(Piece::Path(Path::bare(js_trim(inner))));
+                from = inner_start + length + close.len();
+                done = from;
+            }
+            // Not here; the next brace may still open one.
+            _ => from = start + 1,
+        }
+    }
+    if done < text.len() {
+        pieces.push(Piece::Text(text[done..].to_owned()));
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn templates_are_filled() {
+        let event = json!({
+            "a": {"b": 1}, "z": 0, "f": false, "n": null, "l": [[1, 2], [3]], "h": "<b>&", "t": "{{z}}", "x y": "v",
+        });
+        let cases = [
+            ("Hi {{a.b}}!", "Hi 1!"),
+            ("Hi {{{a.b}}}!", "Hi 1!"),
+            ("Hi {{  a.b }}!", "Hi 1!"),
+            ("{{nope}}", ""),
+            ("[{{n}}]", "[]"),
+            ("{{z}}", "0"),
+            ("{{f}}", "false"),
+            ("{{a}}", "[object Object]"),
+            ("{{l}}", "1,2,3"),
+            ("{{}}", "{{}}"),
+            ("{{a", "{{a"),
+            ("{{a}b}}", "{{a}b}}"),
+            ("{{ }}", "[object Object]"),
+            ("{{$.a.b}}", ""),
+            ("", ""),
+            ("plain", "plain"),
+            ("{{h}}", "<b>&"),
+            ("{{x y}}", "v"),
+            ("{{{t}}} {{t}}", "{{z}} {{z}}"),
+            ("{ {{z}} }", "{ 0 }"),
+            ("{{z}}{{f}}", "0false"),
+            ("é{{z}}é", "é0é"),
+            ("{{{z}}", ""),
+        ];
+        for (template, expected) in cases {
+            assert_eq!(
+                Template::parse(template).fill(Some(&event)),
+                expected,
+                "{template}"
+            );
+        }
+    }
+}
