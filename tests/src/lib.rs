@@ -6,24 +6,27 @@
 //!
 //! - [`Services`] says where Kafka, Redis and the binary are; `cargo xtask e2e` starts them and sets the variables.
 //! - [`Kafka`] creates topics, produces, reads everything back and asks for committed positions.
-//! - [`Sim`] and [`Worker`] are processes; [`Hubferry`] runs a command to its end.
+//! - [`Sim`] and [`Worker`] are processes; [`Hubferry`] runs a command to its end with a [`Config`].
 //! - [`generate`] makes seeded events, [`oracle`] works out what HubSpot must hold afterwards.
 
-//Smod command;
-//Spub mod config;
-//Spub mod generate;
+mod command;
+mod config;
+pub mod generate;
 mod kafka;
-//Spub mod oracle;
-//Smod process;
+pub mod oracle;
+mod process;
+mod redis;
 mod services;
-//Smod sim;
+mod sim;
 mod wait;
-//Smod worker;
+mod worker;
 
-//Spub use command::{Finished, Hubferry};
+pub use command::{Finished, Hubferry};
+pub use config::Config;
 pub use kafka::{Kafka, Read};
-//Spub use process::Process;
+pub use process::Process;
+pub use redis::Redis;
 pub use services::{Services, unique};
-//Spub use sim::{Record, Sim, Summary, Write};
+pub use sim::{Call, Endpoint, Portal, Properties, RecordHistory, Sim, Summary, Write};
 pub use wait::eventually;
-//Spub use worker::Worker;
+pub use worker::Worker;

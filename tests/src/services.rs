@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, ensure};
 use rand::RngExt as _;
 
-use crate::Kafka;
+use crate::{Hubferry, Kafka, Redis};
 
 /// The services that every end-to-end test stands on.
 #[derive(Debug, Clone)]
@@ -53,10 +53,16 @@ impl Services {
         Kafka::at(self.kafka.clone())
     }
 
-    /// The same Redis under a key prefix of its own: `(url, prefix)`.
+    /// The command line under test.
     #[must_use]
-    pub fn redis_prefix(&self, label: &str) -> (String, String) {
-        (self.redis.clone(), unique(label))
+    pub fn hubferry(&self) -> Hubferry {
+        Hubferry::at(self.binary.clone())
+    }
+
+    /// The Redis of these services under a key prefix of its own.
+    #[must_use]
+    pub fn redis(&self, label: &str) -> Redis {
+        Redis::at(&self.redis, label)
     }
 }
 

@@ -3,3 +3,10 @@
 //! `cargo xtask e2e` starts the services and runs these; without them every test here fails.
 
 mod kafka_smoke;
+
+mod cli;
+mod demo;
+mod file;
+mod fleet;
+mod input_errors;
+mod produce;

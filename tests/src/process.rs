@@ -1,0 +1,113 @@
+//! A process of the product that runs beside a test.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+/// A running process whose output goes to files. Dropping it kills it.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    stdout: PathBuf,
+    stderr: PathBuf,
+}
+
+impl Process {
+    /// Starts a command; its output goes to `NAME.out` and `NAME.err` in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// The program is not there or the files cannot be written.
+    pub fn start(command: &mut Command, folder: &Path, name: &str) -> Result<Process> {
+        let stdout = folder.join(format!("{name}.out"));
+        let stderr = folder.join(format!("{name}.err"));
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(File::create(&stdout)?)
+            .stderr(File::create(&stderr)?)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("could not start {name}"))?;
+        Ok(Process {
+            child,
+            stdout,
+            stderr,
+        })
+    }
+
+    /// What it has printed so far.
+    #[must_use]
+    pub fn stdout(&self) -> String {
+        text(&self.stdout)
+    }
+
+    /// What it has said on standard error so far.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        text(&self.stderr)
+    }
+
+    /// Whether it has not ended yet.
+    ///
+    /// # Errors
+    ///
+    /// The operating system does not say.
+    pub fn is_running(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
+    /// Sends SIGTERM, as an orchestrator does.
+    ///
+    /// # Errors
+    ///
+    /// It has ended already.
+    pub async fn terminate(&self) -> Result<()> {
+        let pid = self.child.id().context("it has ended already")?;
+        let status = Command::new("kill")
+            .args(["-TERM", &pid.to_string()])
+            .status()
+            .await?;
+        ensure!(status.success(), "could not send SIGTERM to {pid}");
+        Ok(())
+    }
+
+    /// Sends SIGKILL and waits until it is gone: it gets no chance to finish anything.
+    ///
+    /// # Errors
+    ///
+    /// It has ended already.
+    pub async fn kill(mut self) -> Result<()> {
+        ensure!(
+            self.is_running()?,
+            "it has ended already: {}",
+            self.stderr()
+        );
+        self.child.kill().await?;
+        Ok(())
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// It is still running after `patience`; the message carries what it said.
+    pub async fn ended(&mut self, patience: Duration) -> Result<ExitStatus> {
+        match timeout(patience, self.child.wait()).await {
+            Ok(status) => Ok(status?),
+            Err(_) => Err(anyhow::anyhow!(
+                "still running after {patience:?}; it said:\n{}",
+                self.stderr()
+            )),
+        }
+    }
+}
+
+fn text(path: &Path) -> String {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
