@@ -161,11 +161,12 @@ fn eliminate(
         }
         (&[at], [], [failure]) => tally.fail(at, judge(failure).outcome(at)),
         // Reads fail in one way only: those that were not found.
-        (_, [], [_, ..]) if matches!(request, Request::Read { .. }) => {
-            if anonymous.iter().all(|f| judge(f).ruling == Ruling::Missing) {
-                for &at in &open {
-                    tally.confirm(at, Outcome::Done(Done::Found(Vec::new())));
-                }
+        (_, [], [_, ..])
+            if matches!(request, Request::Read { .. })
+                && anonymous.iter().all(|f| judge(f).ruling == Ruling::Missing) =>
+        {
+            for &at in &open {
+                tally.confirm(at, Outcome::Done(Done::Found(Vec::new())));
             }
         }
         _ => {}
