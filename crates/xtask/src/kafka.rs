@@ -152,7 +152,9 @@ fn fetch(folder: &Path) -> Result<PathBuf> {
     let pom = folder.join("pom.xml");
     fs::write(&pom, project())?;
     let mut maven = Command::new("mvn");
-    maven.args(["--quiet", "--batch-mode", "--file"]).arg(&pom);
+    maven
+        .args(["--quiet", "--batch-mode", "-Dstyle.color=never", "--file"])
+        .arg(&pom);
     maven.args(["dependency:copy-dependencies", "-DincludeScope=runtime"]);
     maven.arg(format!("-DoutputDirectory={}", libraries.display()));
     run(&mut maven).context("maven could not fetch Apache Kafka")?;

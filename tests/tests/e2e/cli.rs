@@ -197,24 +197,24 @@ async fn check_accepts_what_run_accepts() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_example_configuration_is_valid() -> Result<()> {
+async fn the_example_configurations_are_valid() -> Result<()> {
     let services = Services::from_env()?;
     let folder = tempfile::tempdir()?;
     let token = folder.path().join("token");
     std::fs::write(&token, "example-token\n")?;
-    let example = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../deploy/examples/contacts-and-companies.yaml"
-    );
-    let mut command = services.hubferry().command(&["check", "--config", example]);
-    command.env("HUBSPOT_TOKEN_FILE", &token);
-    let output = command.output().await?;
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    for example in ["contacts-and-companies", "compose"] {
+        let path = format!(
+            "{}/../deploy/examples/{example}.yaml",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let mut command = services.hubferry().command(&["check", "--config", &path]);
+        command
+            .env("HUBSPOT_TOKEN_FILE", &token)
+            .env("HUBSPOT_TOKEN", "example-token");
+        let output = command.output().await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{example}: {said}");
+    }
     Ok(())
 }
 
