@@ -11,6 +11,7 @@
 
 mod command;
 mod config;
+mod figure;
 pub mod generate;
 mod kafka;
 pub mod oracle;
@@ -23,6 +24,7 @@ mod worker;
 
 pub use command::{Finished, Hubferry};
 pub use config::Config;
+pub use figure::figure;
 pub use kafka::{Kafka, Read};
 pub use process::Process;
 pub use redis::Redis;

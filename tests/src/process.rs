@@ -52,6 +52,15 @@ impl Process {
         text(&self.stderr)
     }
 
+    /// The most memory it has held so far, in bytes; `None` where the system does not say (only Linux does).
+    #[must_use]
+    pub fn peak_memory_bytes(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+        let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+        Some(kib * 1024)
+    }
+
     /// Whether it has not ended yet.
     ///
     /// # Errors
