@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::outside::wait_for;
+use crate::outside::{answers, wait_for};
 
 /// The shell between this tool and the service. It ends the service when its standard input closes, and that
 /// happens however this tool ends: at the end of a run, on ctrl-c (which the shell itself ignores), even when killed.
@@ -94,14 +94,25 @@ pub(crate) fn free_port() -> Result<u16> {
 }
 
 /// An empty folder for this run under `target/e2e`, named after the process so that two runs do not meet.
+///
+/// What earlier runs left there, logs above all, is kept until the next run.
 pub(crate) fn run_folder(target: &Path, service: &str) -> Result<PathBuf> {
-    let folder = target
-        .join("e2e")
-        .join(format!("{service}-{}", std::process::id()));
+    let all = target.join("e2e");
+    std::fs::create_dir_all(&all).with_context(|| format!("could not create {}", all.display()))?;
+    let prefix = format!("{service}-");
+    for entry in std::fs::read_dir(&all)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(&prefix));
+        if owner.is_some_and(|pid| !answers("kill", &["-0", pid])) {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    let folder = all.join(format!("{prefix}{}", std::process::id()));
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;
     }
-    std::fs::create_dir_all(&folder)
+    std::fs::create_dir(&folder)
         .with_context(|| format!("could not create {}", folder.display()))?;
     Ok(folder)
 }
@@ -133,6 +144,24 @@ mod tests {
         drop(service);
         assert!(!is_alive(&pid));
         assert!(cleaned.exists());
+        Ok(())
+    }
+
+    #[test]
+    fn folders_of_runs_that_are_over_go_and_those_of_running_ones_stay() -> Result<()> {
+        let target = tempfile::tempdir()?;
+        let all = target.path().join("e2e");
+        let mut over = Command::new("true").spawn()?;
+        over.wait()?;
+        let (old, running) = (format!("kafka-{}", over.id()), "kafka-1".to_owned());
+        for name in [&old, &running, &"redis-x".to_owned()] {
+            std::fs::create_dir_all(all.join(name))?;
+        }
+        let folder = run_folder(target.path(), "kafka")?;
+        assert!(folder.is_dir());
+        assert!(!all.join(old).exists());
+        assert_eq!(all.join(running).exists(), is_alive("1"));
+        assert!(all.join("redis-x").exists());
         Ok(())
     }
 
