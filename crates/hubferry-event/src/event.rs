@@ -166,3 +166,6 @@ fn fits(value: &Value, levels: u32) -> bool {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
     }
 }
+
+#[cfg(test)]
+mod tests;

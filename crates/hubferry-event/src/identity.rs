@@ -111,3 +111,6 @@ fn key_text(value: &Value) -> Option<Box<str>> {
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

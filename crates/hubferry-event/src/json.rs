@@ -540,3 +540,6 @@ impl From<Fault> for Malformed {
         Self::new(broken.code, message)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -248,3 +248,6 @@ impl<'a> Envelope<'a> {
         members
     }
 }
+
+#[cfg(test)]
+mod tests;
