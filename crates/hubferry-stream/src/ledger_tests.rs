@@ -64,7 +64,7 @@ fn a_position_passes_a_message_only_when_all_before_it_have_ended() {
 #[test]
 fn a_dropped_ticket_holds_the_position_for_ever() {
     let mut ledger = ledger(IntakeBounds::default(), &[0]);
-    drop(ledger.open(&at(0, 0), 1));
+    let _dropped = ledger.open(&at(0, 0), 1);
     let next = ledger.open(&at(0, 1), 1).unwrap();
     ledger.settle(next);
     assert_eq!(position(&ledger, 0), Some(0));

@@ -12,6 +12,9 @@ use crate::error::StreamError;
 use crate::group::Logged;
 use crate::settings::{ClientSettings, config_error};
 
+/// More events than a client that failed to connect has to tell.
+const EVENTS: usize = 200;
+
 /// What a broker answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reached {
@@ -63,11 +66,11 @@ fn explain(
     error: &KafkaError,
 ) -> StreamError {
     let mut code = error.rdkafka_error_code();
-    while let Some(event) = consumer.poll(Duration::ZERO) {
-        code = event
-            .err()
-            .and_then(|error| error.rdkafka_error_code())
-            .or(code);
+    // Log lines and errors come one at a time, and a log line looks like nothing.
+    for _ in 0..EVENTS {
+        if let Some(Err(event)) = consumer.poll(Duration::ZERO) {
+            code = event.rdkafka_error_code().or(code);
+        }
     }
     let reason = consumer
         .context()

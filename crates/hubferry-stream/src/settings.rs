@@ -57,6 +57,7 @@ const RESERVED: &[(&str, &str)] = &[
         "assignment is cooperative-sticky",
     ),
     ("session.timeout.ms", "it is set by the worker"),
+    ("heartbeat.interval.ms", "it is set by the worker"),
     ("enable.auto.commit", "only settled positions are committed"),
     (
         "enable.auto.offset.store",
@@ -201,13 +202,13 @@ impl KafkaSettings {
                 "fetch.wait.max.ms",
                 self.client.or("fetch.wait.max.ms", "100"),
             );
+        let heartbeat = (self.session_timeout / 3).min(Duration::from_secs(3));
         match self.group_protocol {
             GroupProtocol::Classic => config
                 .set("partition.assignment.strategy", "cooperative-sticky")
-                .set(
-                    "session.timeout.ms",
-                    self.session_timeout.as_millis().to_string(),
-                ),
+                .set("session.timeout.ms", millis(self.session_timeout))
+                // Three signs of life per session, so that one may get lost; not rarer than the library's own default.
+                .set("heartbeat.interval.ms", millis(heartbeat)),
             GroupProtocol::Consumer => config.set("group.protocol", "consumer"),
         };
         Ok(config)
@@ -221,6 +222,10 @@ impl KafkaSettings {
         // Not below the largest message the broker may send, or the client library refuses the configuration.
         (self.queue_kbytes() * 1024 / 2).max(1_048_576 + 512)
     }
+}
+
+fn millis(duration: Duration) -> String {
+    duration.as_millis().to_string()
 }
 
 /// Names the property when the client library does.
