@@ -147,13 +147,13 @@ impl Compiler {
             .iter()
             .map(|(key, value)| (key.clone(), self.node(value, &place.inside(key))))
             .collect();
-        if nodes
+        let constant: Option<Map<String, Value>> = nodes
             .iter()
-            .all(|(_, node)| matches!(node, Node::Constant(_)))
-        {
-            Node::Constant(Value::Object(members.clone()))
-        } else {
-            Node::Object(nodes)
+            .map(|(key, node)| Some((key.clone(), node.as_constant()?.clone())))
+            .collect();
+        match constant {
+            Some(constant) => Node::Constant(Value::Object(constant)),
+            None => Node::Object(nodes),
         }
     }
 
@@ -163,10 +163,13 @@ impl Compiler {
             .enumerate()
             .map(|(index, value)| self.node(value, &place.inside(&index.to_string())))
             .collect();
-        if nodes.iter().all(|node| matches!(node, Node::Constant(_))) {
-            Node::Constant(Value::Array(items.to_vec()))
-        } else {
-            Node::Array(nodes)
+        let constant: Option<Vec<Value>> = nodes
+            .iter()
+            .map(|node| node.as_constant().cloned())
+            .collect();
+        match constant {
+            Some(constant) => Node::Constant(Value::Array(constant)),
+            None => Node::Array(nodes),
         }
     }
 

@@ -87,3 +87,6 @@ pub(crate) fn with_root_directive(
     whole.insert(name.clone(), Value::Object(options));
     Ok(Some(Value::Object(whole)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,6 +52,14 @@ pub(crate) struct Transform {
 pub(crate) type Source<'a> = Option<&'a Value>;
 
 impl Node {
+    /// The value, when no event can change it.
+    pub(crate) const fn as_constant(&self) -> Option<&Value> {
+        match self {
+            Self::Constant(value) => Some(value),
+            _ => None,
+        }
+    }
+
     pub(crate) fn resolve<'a>(&'a self, event: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
         Ok(match self {
             Self::Undefined => Resolved::Undefined,

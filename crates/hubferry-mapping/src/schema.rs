@@ -11,3 +11,6 @@ pub use field::{FieldSchema, FieldType, Format};
 pub use required::{Condition, Match, Operator, Required};
 pub use validate::{Blank, CleanOptions, Schema, Validated};
 pub use violation::{Note, Violation};
+
+#[cfg(test)]
+mod tests;

@@ -69,3 +69,6 @@ impl fmt::Display for TriggerFault {
 }
 
 impl std::error::Error for TriggerFault {}
+
+#[cfg(test)]
+mod tests;
