@@ -1,0 +1,75 @@
+//! A HubSpot that runs on loopback: strict, rate limited, with faults on demand.
+//!
+//! [`Simulator::start`] opens a port and answers the part of HubSpot's public API that moves contacts, companies,
+//! their properties and their associations: the dated paths (`2026-03`, `2026-09`) and the legacy ones (`v3`, `v4`).
+//! It was written from the published contract and from recorded answers alone and shares no type with any client,
+//! so that a client tested against it meets a second reading of that contract.
+//!
+//! A call passes, in this order: the token, the rate limits, the faults asked for, the endpoint.
+//! What came of it can be read through [`Simulator::state`] inside the process, or under `/sim/…` from outside:
+//!
+//! | call | answer |
+//! | --- | --- |
+//! | `GET /sim/state[?object=contacts]` | every record with its properties, every association, every custom property |
+//! | `GET /sim/summary` | counts: records, associations, calls and inputs by endpoint, 429s, worst rolling window |
+//! | `GET /sim/calls` | the log of calls |
+//! | `GET /sim/history?object=contacts` | per record the ordered list of writes |
+//! | `POST /sim/reset` | an empty portal again |
+//! | `POST /sim/faults` | replaces the fault rules |
+//! | `POST /sim/properties/{object}` | adds property definitions: a list of property create bodies |
+//! | `POST /sim/delete/{object}/{id}` | removes a record as if somebody had done it in HubSpot |
+//!
+//! ```
+//! # async fn shown() -> Result<(), hubferry_sim::SimError> {
+//! use hubferry_sim::{SimSettings, Simulator};
+//!
+//! let simulator = Simulator::start(SimSettings::default()).await?;
+//! let base_url = simulator.base_url(); // http://127.0.0.1:PORT
+//! # let _ = base_url;
+//! simulator.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod server;
+mod settings;
+
+mod portal;
+mod routes;
+
+mod access;
+mod account;
+mod faults;
+mod limits;
+mod oauth;
+
+mod association_calls;
+mod batch;
+mod property_calls;
+mod search;
+mod singles;
+mod writes;
+
+mod associations;
+mod catalogue;
+mod history;
+mod objects;
+mod properties;
+mod records;
+mod values;
+
+mod answer;
+mod calls;
+mod inspect;
+
+#[cfg(test)]
+mod tests;
+
+pub use calls::{CallEntry, EndpointSummary, Summary};
+pub use faults::{Canned, Effect, FaultRule, Faults, Matcher};
+pub use history::{RecordHistory, Write};
+pub use inspect::{AssociationSnapshot, RecordSnapshot};
+pub use objects::ObjectType;
+pub use portal::Portal;
+pub use server::{SimError, Simulator};
+pub use settings::{OAuthApp, SimSettings, TokenSpec};

@@ -1,0 +1,493 @@
+//! The portal: everything it holds, and the path of a call through it.
+//!
+//! A call is answered in two steps, so that the server can let time pass between them: [`Portal::arrive`] counts it and
+//! decides who may go on, [`Portal::perform`] does what was asked. Nothing here waits or touches a socket.
+
+use std::cell::Cell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::access::{self, Tokens};
+use crate::account;
+use crate::answer::{Answer, Refusal, Reply};
+use crate::association_calls;
+use crate::associations::Graph;
+use crate::batch;
+use crate::calls::{CallLog, Finished};
+use crate::catalogue;
+use crate::faults::{Effect, FaultBox, Faults, Suspect};
+use crate::limits::{Headers, Meters};
+use crate::oauth;
+use crate::objects::ObjectType;
+use crate::properties::PropertyBook;
+use crate::property_calls;
+use crate::records::{Shelf, Stamp};
+use crate::routes::{BatchOp, Route, form};
+use crate::search;
+use crate::settings::SimSettings;
+use crate::singles;
+
+/// The state behind a simulator, for inspection from inside the process.
+#[derive(Debug)]
+pub struct Portal {
+    pub(crate) settings: SimSettings,
+    /// Wall clock at the start, epoch milliseconds.
+    opened_ms: i64,
+    state: Mutex<State>,
+}
+
+/// What changes.
+#[derive(Debug)]
+pub(crate) struct State {
+    contacts: Drawer,
+    companies: Drawer,
+    pub(crate) graph: Graph,
+    pub(crate) meters: Meters,
+    pub(crate) tokens: Tokens,
+    pub(crate) faults: FaultBox,
+    pub(crate) log: CallLog,
+    pub(crate) chance: StdRng,
+    calls: u64,
+}
+
+/// Definitions and records of one object type.
+#[derive(Debug)]
+pub(crate) struct Drawer {
+    pub(crate) book: PropertyBook,
+    pub(crate) shelf: Shelf,
+}
+
+impl State {
+    fn new(settings: &SimSettings) -> Self {
+        let mut chance = StdRng::seed_from_u64(settings.seed);
+        let mut drawer = |object, base: u64| Drawer {
+            book: catalogue::book(object),
+            shelf: Shelf::new(
+                object,
+                base + chance.random_range(0..1_000_000_000),
+                settings.history,
+            ),
+        };
+        Self {
+            contacts: drawer(ObjectType::Contacts, 171_000_000_000),
+            companies: drawer(ObjectType::Companies, 38_000_000_000),
+            graph: Graph::new(),
+            meters: Meters::new(settings),
+            tokens: Tokens::default(),
+            faults: FaultBox::new(settings.faults.clone()),
+            log: CallLog::default(),
+            chance,
+            calls: 0,
+        }
+    }
+
+    pub(crate) fn drawer(&self, object: ObjectType) -> &Drawer {
+        match object {
+            ObjectType::Contacts => &self.contacts,
+            ObjectType::Companies => &self.companies,
+        }
+    }
+
+    pub(crate) fn drawer_mut(&mut self, object: ObjectType) -> &mut Drawer {
+        match object {
+            ObjectType::Contacts => &mut self.contacts,
+            ObjectType::Companies => &mut self.companies,
+        }
+    }
+
+    /// Removes a record and what it was joined to. False when there was none.
+    pub(crate) fn archive(&mut self, object: ObjectType, id: u64) -> bool {
+        let drawer = self.drawer_mut(object);
+        let gone = drawer.shelf.archive(&drawer.book, id);
+        if gone {
+            self.graph.forget(object, id);
+        }
+        gone
+    }
+}
+
+/// A call as it came in.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) authorization: Option<String>,
+    pub(crate) body: bytes::Bytes,
+}
+
+impl Request {
+    fn path_and_query(&self) -> String {
+        match self.query.is_empty() {
+            true => self.path.clone(),
+            false => format!("{}?{}", self.path, self.query),
+        }
+    }
+}
+
+/// A call that was counted, with what was decided about it.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    number: u64,
+    at: Duration,
+    correlation_id: String,
+    endpoint: String,
+    max_inputs: u64,
+    headers: Headers,
+    route: Result<Route, Refusal>,
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// What an endpoint gets to see.
+pub(crate) struct Visit<'a> {
+    portal: &'a Portal,
+    pub(crate) settings: &'a SimSettings,
+    pub(crate) stamp: Stamp,
+    pub(crate) query: Vec<(String, String)>,
+    body: &'a [u8],
+    inputs: Cell<usize>,
+}
+
+impl<'a> Visit<'a> {
+    pub(crate) fn state(&self) -> MutexGuard<'a, State> {
+        self.portal.lock()
+    }
+
+    /// The body as JSON of a shape.
+    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        if self.body.is_empty() {
+            return Err(Refusal::validation(
+                "Invalid JSON input: a request body was expected, but none found",
+            ));
+        }
+        serde_json::from_slice(self.body).map_err(|error| Refusal::bad_json(&error))
+    }
+
+    /// The body as it is.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(self.body).into_owned()
+    }
+
+    /// Notes how many inputs a batch carried, for the log.
+    pub(crate) fn carried(&self, inputs: usize) {
+        self.inputs.set(inputs);
+    }
+}
+
+impl Portal {
+    /// An empty portal. `opened_ms` is the wall clock in epoch milliseconds.
+    pub(crate) fn new(settings: SimSettings, opened_ms: i64) -> Self {
+        let state = Mutex::new(State::new(&settings));
+        Self {
+            settings,
+            opened_ms,
+            state,
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock was held is a bug of ours; what the state holds is still the best answer there is.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Empties the portal: records, associations, definitions, counts, limits, faults back to the first ones.
+    pub fn reset(&self) {
+        *self.lock() = State::new(&self.settings);
+    }
+
+    /// Replaces the fault rules.
+    pub fn set_faults(&self, faults: Faults) {
+        self.lock().faults = FaultBox::new(faults);
+    }
+
+    pub(crate) fn stamp(&self, since: Duration, call: u64) -> Stamp {
+        Stamp {
+            since,
+            at_ms: self.epoch_ms(since),
+            call,
+        }
+    }
+
+    fn epoch_ms(&self, since: Duration) -> i64 {
+        self.opened_ms
+            .saturating_add(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// Counts a call and lets it pass the token, the limits, the scopes and the faults.
+    pub(crate) fn arrive(&self, request: &Request, now: Duration) -> Arrived {
+        let epoch_ms = self.epoch_ms(now);
+        let parsed = Route::parse(&request.method, &request.path);
+        let mut state = self.lock();
+        state.calls += 1;
+        let number = state.calls;
+        let correlation_id = correlation_id(&mut state.chance);
+        let (endpoint, max_inputs) = match &parsed {
+            Ok(route) => (route.endpoint(), route.max_inputs()),
+            Err(_) => ("unknown".to_owned(), 0),
+        };
+        let mut headers = Headers::new();
+        let route = parsed
+            .and_then(|route| self.admit(&mut state, route, request, now, epoch_ms, &mut headers));
+        let effects = match &route {
+            Ok(_) => {
+                let State { faults, chance, .. } = &mut *state;
+                let suspect = Suspect {
+                    number,
+                    method: &request.method,
+                    path: &request.path,
+                    body: &request.body,
+                };
+                faults.strike(suspect, chance)
+            }
+            Err(_) => Vec::new(),
+        };
+        Arrived {
+            number,
+            at: now,
+            correlation_id,
+            endpoint,
+            max_inputs,
+            headers,
+            route,
+            effects,
+        }
+    }
+
+    fn admit(
+        &self,
+        state: &mut State,
+        route: Route,
+        request: &Request,
+        now: Duration,
+        epoch_ms: i64,
+        headers: &mut Headers,
+    ) -> Result<Route, Refusal> {
+        if !route.needs_token() {
+            return Ok(route);
+        }
+        let bearer = access::bearer(
+            &self.settings,
+            &state.tokens,
+            request.authorization.as_deref(),
+            now,
+            epoch_ms,
+        )?;
+        let day = account::day(epoch_ms);
+        let standing = state.meters.admit(route.bucket(), now, day, !bearer.oauth);
+        *headers = standing.headers;
+        if let Some(refusal) = standing.refused {
+            return Err(refusal);
+        }
+        access::permitted(&bearer, &route)?;
+        Ok(route)
+    }
+
+    /// Does what was asked, as far as the faults let it, and writes the call into the log.
+    pub(crate) fn perform(&self, request: &Request, arrived: &Arrived, now: Duration) -> Answer {
+        let mut inputs = 0;
+        let mut answer = match &arrived.route {
+            Err(refusal) => refusal.clone().into_answer(&arrived.correlation_id),
+            Ok(route) => self.with_effects(request, arrived, route, now, &mut inputs),
+        };
+        answer.headers.extend(arrived.headers.iter().cloned());
+        answer
+            .headers
+            .push(("X-HubSpot-Correlation-Id", arrived.correlation_id.clone()));
+        self.finish(request, arrived, answer.status, inputs);
+        answer
+    }
+
+    /// Writes a call into the log that was cut off before anything was done.
+    pub(crate) fn cut_off(&self, request: &Request, arrived: &Arrived) {
+        self.finish(request, arrived, 0, 0);
+    }
+
+    fn finish(&self, request: &Request, arrived: &Arrived, status: u16, inputs: usize) {
+        self.lock().log.record(&Finished {
+            call: arrived.number,
+            at: arrived.at,
+            method: &request.method,
+            path: &request.path_and_query(),
+            endpoint: &arrived.endpoint,
+            max_inputs: arrived.max_inputs,
+            status,
+            inputs,
+        });
+    }
+
+    fn with_effects(
+        &self,
+        request: &Request,
+        arrived: &Arrived,
+        route: &Route,
+        now: Duration,
+        inputs: &mut usize,
+    ) -> Answer {
+        let mut body = request.body.clone();
+        let mut anonymous = false;
+        for effect in &arrived.effects {
+            match effect {
+                Effect::Answer(canned) => {
+                    return canned.answer(
+                        self.settings.portal_id,
+                        self.epoch_ms(now),
+                        &arrived.correlation_id,
+                    );
+                }
+                Effect::Raw {
+                    status,
+                    body,
+                    retry_after,
+                } => return raw(*status, body, *retry_after),
+                Effect::EmptyComplete => {
+                    return batch::nothing_done(200, &self.stamp(now, arrived.number));
+                }
+                Effect::AnonymousError => {
+                    if let Some(shorter) = without_first_input(&body) {
+                        body = shorter;
+                        anonymous = true;
+                    }
+                }
+                Effect::LatencyMs(_)
+                | Effect::TimeoutAfterWriteMs(_)
+                | Effect::Reset
+                | Effect::ResetAfterWrite
+                | Effect::DropResults(_)
+                | Effect::TruncateBody => (),
+            }
+        }
+        let visit = Visit {
+            portal: self,
+            settings: &self.settings,
+            stamp: self.stamp(now, arrived.number),
+            query: form(&request.query),
+            body: &body,
+            inputs: Cell::new(0),
+        };
+        let mut answer = dispatch(&visit, route)
+            .unwrap_or_else(|refusal| refusal.into_answer(&arrived.correlation_id));
+        *inputs = visit.inputs.get();
+        if anonymous {
+            answer = with_anonymous_error(answer);
+        }
+        for effect in &arrived.effects {
+            match effect {
+                Effect::DropResults(count) => answer = without_results(answer, *count),
+                Effect::TruncateBody => answer.body.truncate(answer.body.len() / 2),
+                _ => (),
+            }
+        }
+        answer
+    }
+}
+
+fn dispatch(visit: &Visit<'_>, route: &Route) -> Reply {
+    match route {
+        Route::Batch(object, BatchOp::Read) => batch::read(visit, *object),
+        Route::Batch(object, BatchOp::Archive) => batch::archive(visit, *object),
+        Route::Batch(object, op) => batch::write(visit, *object, *op),
+        Route::Search(object) => search::search(visit, *object),
+        Route::Records(object, verb) => singles::records(visit, *object, *verb),
+        Route::Record(object, id, verb) => singles::record(visit, *object, id, *verb),
+        Route::PairBatch(direction, op, era) => {
+            association_calls::batch(visit, *direction, *op, *era)
+        }
+        Route::PairList {
+            direction,
+            from,
+            era,
+        } => association_calls::list(visit, *direction, from, *era),
+        Route::PairLabel(pair, era) => association_calls::label(visit, pair, *era),
+        Route::PairDefault(pair) => association_calls::default(visit, pair),
+        Route::PairRemove(pair) => association_calls::remove(visit, pair),
+        Route::PairLegacy(pair, kind) => association_calls::legacy_label(visit, pair, kind),
+        Route::PairLegacyRemove(pair, kind) => association_calls::legacy_remove(visit, pair, kind),
+        Route::Labels(direction, verb) => association_calls::labels(visit, *direction, *verb),
+        Route::Label(direction, id) => association_calls::delete_label(visit, *direction, id),
+        Route::Properties(object, verb) => property_calls::properties(visit, *object, *verb),
+        Route::Property(object, name, verb) => {
+            property_calls::property(visit, *object, name, *verb)
+        }
+        Route::PropertyBatch(object, op) => property_calls::batch(visit, *object, *op),
+        Route::Groups(object, verb) => property_calls::groups(visit, *object, *verb),
+        Route::Group(object, name, verb) => property_calls::group(visit, *object, name, *verb),
+        Route::AccountDetails => account::details(visit),
+        Route::AccountUsage => account::usage(visit),
+        Route::Token => oauth::token(visit),
+        Route::Introspect => oauth::introspect(visit),
+        Route::TokenInfo(token) => oauth::token_info(visit, token),
+        Route::RefreshTokenInfo(token) => oauth::refresh_token_info(visit, token),
+    }
+}
+
+fn raw(status: u16, body: &str, retry_after: Option<u64>) -> Answer {
+    let mut answer = Answer::html(status, body);
+    if body.starts_with('{') {
+        answer.content_type = "application/json;charset=utf-8";
+    }
+    match retry_after {
+        Some(seconds) => answer.with_header("Retry-After", seconds.to_string()),
+        None => answer,
+    }
+}
+
+fn without_first_input(body: &[u8]) -> Option<bytes::Bytes> {
+    let mut body: Value = serde_json::from_slice(body).ok()?;
+    let inputs = body.get_mut("inputs")?.as_array_mut()?;
+    if inputs.is_empty() {
+        return None;
+    }
+    inputs.remove(0);
+    serde_json::to_vec(&body).ok().map(Into::into)
+}
+
+fn with_anonymous_error(answer: Answer) -> Answer {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else {
+        return answer;
+    };
+    if !(200..300).contains(&answer.status) || !body.is_object() {
+        return answer;
+    }
+    let entry = json!({"status": "error", "category": "VALIDATION_ERROR", "message": "One of the inputs could not be processed"});
+    let errors = match body["errors"].take() {
+        Value::Array(mut errors) => {
+            errors.push(entry);
+            errors
+        }
+        _ => vec![entry],
+    };
+    body["numErrors"] = json!(errors.len());
+    body["errors"] = Value::Array(errors);
+    Answer {
+        headers: answer.headers,
+        ..Answer::json(207, &body)
+    }
+}
+
+fn without_results(answer: Answer, count: usize) -> Answer {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else {
+        return answer;
+    };
+    let Some(results) = body.get_mut("results").and_then(Value::as_array_mut) else {
+        return answer;
+    };
+    results.truncate(results.len().saturating_sub(count));
+    Answer {
+        headers: answer.headers,
+        ..Answer::json(answer.status, &body)
+    }
+}
+
+/// A version 4 UUID from the portal's own chance, so that runs repeat.
+fn correlation_id(chance: &mut StdRng) -> String {
+    let high: u64 = chance.random();
+    let low: u64 = chance.random();
+    let (a, b, c) = (high >> 32, (high >> 16) & 0xffff, high & 0xfff);
+    let (d, e) = ((low >> 48) & 0x3fff | 0x8000, low & 0xffff_ffff_ffff);
+    format!("{a:08x}-{b:04x}-4{c:03x}-{d:04x}-{e:012x}")
+}

@@ -1,0 +1,183 @@
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Portal, calm};
+use crate::{ObjectType, SimSettings};
+
+const UPSERT: &str = "/crm/objects/2026-03/contacts/batch/upsert";
+
+fn inputs(emails: &[&str]) -> Value {
+    let inputs: Vec<Value> = emails
+        .iter()
+        .map(|email| json!({"id": email, "idProperty": "email", "properties": {}}))
+        .collect();
+    json!({"inputs": inputs})
+}
+
+async fn with_fault(then: Value) -> Portal {
+    let portal = Portal::calm().await;
+    assert_eq!(
+        portal
+            .post("/sim/faults", json!([{"then": then, "times": 1}]))
+            .await
+            .0,
+        204
+    );
+    portal
+}
+
+#[tokio::test]
+async fn canned_answers_replace_the_call_once() {
+    let rows = [
+        (
+            "burst_limit",
+            429,
+            Some("policyName"),
+            "TEN_SECONDLY_ROLLING",
+        ),
+        ("daily_limit", 429, Some("policyName"), "DAILY"),
+        ("search_limit", 429, Some("category"), "RATE_LIMITS"),
+        (
+            "expired_token",
+            401,
+            Some("category"),
+            "EXPIRED_AUTHENTICATION",
+        ),
+        (
+            "invalid_token",
+            401,
+            Some("category"),
+            "INVALID_AUTHENTICATION",
+        ),
+        ("missing_scopes", 403, Some("category"), "MISSING_SCOPES"),
+        ("whole_batch_400", 400, Some("category"), "VALIDATION_ERROR"),
+        ("locked", 423, None, ""),
+        ("migrating", 477, None, ""),
+        ("internal_error", 500, Some("message"), "internal error"),
+        ("bad_gateway", 502, None, ""),
+        ("unavailable", 503, None, ""),
+    ];
+    for (canned, expected, field, value) in rows {
+        let portal = with_fault(json!({"answer": canned})).await;
+        let (status, body) = portal.post(UPSERT, inputs(&["a@b.io"])).await;
+        assert_eq!(status, expected, "{canned}");
+        if let Some(field) = field {
+            assert_eq!(body[field], value, "{canned}");
+        }
+        assert_eq!(portal.count(ObjectType::Contacts), 0, "{canned}");
+        assert_eq!(
+            portal.post(UPSERT, inputs(&["a@b.io"])).await.0,
+            200,
+            "{canned}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_move_names_the_time_to_wait_and_raw_answers_can() {
+    let portal = with_fault(json!({"answer": "migrating"})).await;
+    let response = portal
+        .request("GET", "/crm/v3/objects/contacts")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.headers()["retry-after"], "30");
+    let portal =
+        with_fault(json!({"raw": {"status": 524, "body": "<html></html>", "retry_after": 2}}))
+            .await;
+    let response = portal
+        .request("GET", "/crm/v3/objects/contacts")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            response.status().as_u16(),
+            &response.headers()["retry-after"],
+            &response.headers()["content-type"]
+        ),
+        (524, &"2".parse().unwrap(), &"text/html".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn broken_connections_with_and_without_the_write() {
+    for (then, written) in [
+        (json!("reset"), 0),
+        (json!("reset_after_write"), 1),
+        (json!({"timeout_after_write_ms": 1}), 1),
+    ] {
+        let portal = with_fault(then.clone()).await;
+        let sent = portal
+            .request("POST", UPSERT)
+            .json(&inputs(&["a@b.io"]))
+            .send()
+            .await;
+        assert!(sent.is_err(), "{then}");
+        assert_eq!(portal.count(ObjectType::Contacts), written, "{then}");
+        assert_eq!(
+            portal.post(UPSERT, inputs(&["a@b.io"])).await.0,
+            200,
+            "{then}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn answers_that_do_not_add_up() {
+    let emails = ["a@b.io", "b@b.io", "c@b.io"];
+    let portal = with_fault(json!({"drop_results": 2})).await;
+    let (status, body) = portal.post(UPSERT, inputs(&emails)).await;
+    assert_eq!(
+        (
+            status,
+            body["results"].as_array().unwrap().len(),
+            portal.count(ObjectType::Contacts)
+        ),
+        (200, 1, 3)
+    );
+
+    let portal = with_fault(json!("empty_complete")).await;
+    let (status, body) = portal.post(UPSERT, inputs(&emails)).await;
+    assert_eq!(
+        (status, &body["results"], portal.count(ObjectType::Contacts)),
+        (200, &json!([]), 0)
+    );
+
+    let portal = with_fault(json!("anonymous_error")).await;
+    let (status, body) = portal.post(UPSERT, inputs(&emails)).await;
+    assert_eq!(
+        (
+            status,
+            &body["numErrors"],
+            portal.count(ObjectType::Contacts)
+        ),
+        (207, &json!(1), 2)
+    );
+    assert!(body["errors"][0].get("context").is_none());
+
+    let portal = with_fault(json!("truncate_body")).await;
+    let (status, body) = portal.post(UPSERT, inputs(&emails)).await;
+    assert_eq!((status, portal.count(ObjectType::Contacts)), (200, 3));
+    assert!(body.is_string(), "half of it is no JSON");
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_pretended_delays() {
+    let latency = Duration::from_secs(3_600)..Duration::from_secs(3_601);
+    let portal = Portal::start(SimSettings { latency, ..calm() }).await;
+    let request = portal.request("GET", "/crm/v3/objects/contacts");
+    let mut calls = tokio::task::JoinSet::new();
+    calls.spawn(async move { request.send().await.is_err() });
+    let state = portal.simulator.state();
+    tokio::time::timeout(Duration::from_secs(30), async {
+        while state.lock().meters.used_today() == 0 {
+            tokio::task::yield_now().await;
+        }
+        portal.simulator.stop().await;
+    })
+    .await
+    .unwrap();
+    assert!(calls.join_next().await.unwrap().unwrap());
+}
