@@ -1,0 +1,391 @@
+//! The shell around the scheduler: it waits for permits, sends calls, asks the fleet's memory. Everything clever happens
+//! in the scheduler.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use hubferry_hubspot::{Answers, Bucket, Call, Client, Outcome, Reply};
+use hubferry_limiter::{Ask, Hint, LimitName, Limiter, LimiterError, Permit};
+use hubferry_memory::{Finding, Inquiry, Memory};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::admission::Admission;
+use crate::ending::Ended;
+use crate::scheduler::{CallId, RoundId, Scheduler, SchedulerSettings, WallClock, pause_of};
+use crate::stats::Stats;
+
+/// Whether the source has more events waiting than were taken; then batches may wait longer for company.
+#[derive(Clone, Debug, Default)]
+pub struct Backlog(Arc<AtomicBool>);
+
+impl Backlog {
+    /// Says how it stands.
+    pub fn set(&self, more: bool) {
+        self.0.store(more, Ordering::Relaxed);
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Delivers to one portal.
+pub struct Engine {
+    scheduler: Scheduler,
+    client: Arc<Client>,
+    limiter: Limiter,
+    memory: Arc<Memory>,
+    names: Vec<String>,
+    stats: Arc<Stats>,
+    backlog: Backlog,
+    calls_in_flight: usize,
+}
+
+/// What an engine works with.
+pub struct EngineParts {
+    /// How the scheduler weighs and waits.
+    pub scheduler: SchedulerSettings,
+    /// The most calls on the wire at once.
+    pub calls_in_flight: usize,
+    /// The portal's client.
+    pub client: Arc<Client>,
+    /// The portal's limits: it must know those of [`limit_names`].
+    pub limiter: Limiter,
+    /// What the fleet remembers of the portal.
+    pub memory: Arc<Memory>,
+    /// `DESTINATION/NAME` of each mapping, by index.
+    pub mappings: Vec<String>,
+    /// Where the books are kept.
+    pub stats: Arc<Stats>,
+    /// Set by whoever reads the source.
+    pub backlog: Backlog,
+}
+
+/// The limits that calls count against, by name (names.md §6): `ten_seconds`, `associations`, `search`.
+pub const LIMITS: [&str; 3] = ["ten_seconds", "associations", "search"];
+
+const BUCKETS: [Bucket; 3] = [Bucket::Burst, Bucket::Associations, Bucket::Search];
+
+/// Admissions taken in one go: enough to keep the channel cheap, few enough to look at permits in between.
+const ADMISSIONS_AT_ONCE: usize = 256;
+
+impl Engine {
+    /// An engine that has not started.
+    #[must_use]
+    pub fn new(parts: EngineParts) -> Self {
+        let clock = WallClock {
+            at: Instant::now().into_std(),
+            ms: now_ms(),
+        };
+        Self {
+            scheduler: Scheduler::new(parts.scheduler, parts.mappings.clone(), clock),
+            client: parts.client,
+            limiter: parts.limiter,
+            memory: parts.memory,
+            names: parts.mappings,
+            stats: parts.stats,
+            backlog: parts.backlog,
+            calls_in_flight: parts.calls_in_flight.max(1),
+        }
+    }
+
+    /// Delivers until `admissions` is closed and everything has ended, or until `stop`: then no new call starts, those on
+    /// the wire come back, and what has not ended stays open.
+    ///
+    /// Endings go out in the order in which they happened. The receiver must keep taking them: this waits for it.
+    pub async fn run(
+        mut self,
+        mut admissions: mpsc::Receiver<Admission>,
+        endings: mpsc::Sender<Vec<Ended>>,
+        stop: CancellationToken,
+    ) {
+        let mut calls: JoinSet<(CallId, Reply)> = JoinSet::new();
+        let mut permits: JoinSet<(Bucket, Result<Permit, LimiterError>)> = JoinSet::new();
+        let mut rounds: JoinSet<(RoundId, Option<Vec<Finding>>)> = JoinSet::new();
+        let mut asking = [false; BUCKETS.len()];
+        let mut inbox = Vec::with_capacity(ADMISSIONS_AT_ONCE);
+        let mut open = true;
+        loop {
+            let now = Instant::now();
+            self.scheduler.set_backlog(open && self.backlog.is_set());
+            self.scheduler.tick(now.into_std());
+            self.start_round(&mut rounds, &stop);
+            if !self.report(&endings).await {
+                break;
+            }
+            if !stop.is_cancelled() {
+                self.ask_for_permits(&mut permits, &mut asking, calls.len(), now, &stop);
+            }
+            let drained = calls.is_empty() && permits.is_empty();
+            if drained
+                && (stop.is_cancelled() || (!open && rounds.is_empty() && self.scheduler.is_idle()))
+            {
+                break;
+            }
+            let wake = self.scheduler.wake_at().map(Instant::from_std);
+            // Every branch takes from a queue that keeps what was not taken; losing the others loses nothing.
+            tokio::select! {
+                Some(answer) = calls.join_next() => self.answered(answer),
+                Some(granted) = permits.join_next() => self.granted(granted, &mut asking, &mut calls, &stop).await,
+                Some(round) = rounds.join_next() => self.learned(round),
+                taken = admissions.recv_many(&mut inbox, ADMISSIONS_AT_ONCE), if open && !stop.is_cancelled() => {
+                    open = taken > 0;
+                    let now = Instant::now().into_std();
+                    for admission in inbox.drain(..) {
+                        self.scheduler.admit(admission, now);
+                    }
+                }
+                () = sleep_until(wake), if wake.is_some() && !stop.is_cancelled() => (),
+                () = stop.cancelled(), if !stop.is_cancelled() => (),
+            }
+        }
+        rounds.shutdown().await;
+        self.report(&endings).await;
+    }
+
+    /// Sends out what has ended; `false` when nobody listens any more.
+    async fn report(&mut self, endings: &mpsc::Sender<Vec<Ended>>) -> bool {
+        let scheduler = &self.scheduler;
+        self.stats.progress(
+            scheduler.counts(),
+            scheduler.open_steps(),
+            scheduler.open_events(),
+            scheduler.calls_in_flight(),
+        );
+        self.stats.held(scheduler.holds(), &self.names);
+        let ended = self.scheduler.take_ended();
+        ended.is_empty() || endings.send(ended).await.is_ok()
+    }
+
+    /// One round trip to the memory at a time: what comes up meanwhile goes with the next.
+    fn start_round(
+        &mut self,
+        rounds: &mut JoinSet<(RoundId, Option<Vec<Finding>>)>,
+        stop: &CancellationToken,
+    ) {
+        if !rounds.is_empty() {
+            return;
+        }
+        let Some((round, inquiries)) = self.scheduler.inquire() else {
+            return;
+        };
+        let (memory, stop) = (self.memory.clone(), stop.clone());
+        rounds.spawn(async move { (round, ask_until_answered(&memory, &inquiries, &stop).await) });
+    }
+
+    fn learned(&mut self, round: Result<(RoundId, Option<Vec<Finding>>), tokio::task::JoinError>) {
+        if let Ok((round, Some(findings))) = round {
+            self.scheduler
+                .learn(round, findings, Instant::now().into_std());
+        }
+    }
+
+    /// One ask per bucket at a time: a permit is granted to whatever is worth most by then.
+    fn ask_for_permits(
+        &mut self,
+        permits: &mut JoinSet<(Bucket, Result<Permit, LimiterError>)>,
+        asking: &mut [bool; BUCKETS.len()],
+        in_flight: usize,
+        now: Instant,
+        stop: &CancellationToken,
+    ) {
+        let mut room = self
+            .calls_in_flight
+            .saturating_sub(in_flight + permits.len());
+        for (n, bucket) in BUCKETS.into_iter().enumerate() {
+            if room == 0 || asking[n] {
+                continue;
+            }
+            let Some(class) = self.scheduler.wants(bucket, now.into_std()) else {
+                continue;
+            };
+            asking[n] = true;
+            room -= 1;
+            let ask = Ask::new([limit_of(bucket)], class);
+            let (limiter, stop) = (self.limiter.clone(), stop.clone());
+            permits.spawn(async move { (bucket, limiter.acquire(&ask, &stop).await) });
+        }
+    }
+
+    async fn granted(
+        &mut self,
+        granted: Result<(Bucket, Result<Permit, LimiterError>), tokio::task::JoinError>,
+        asking: &mut [bool; BUCKETS.len()],
+        calls: &mut JoinSet<(CallId, Reply)>,
+        stop: &CancellationToken,
+    ) {
+        let Ok((bucket, permit)) = granted else {
+            return;
+        };
+        if let Some(n) = BUCKETS.iter().position(|b| *b == bucket) {
+            asking[n] = false;
+        }
+        let permit = match permit {
+            Ok(permit) => permit,
+            Err(LimiterError::Stopped) => return,
+            Err(error) => {
+                warn!(%error, "could not get a permit");
+                return;
+            }
+        };
+        match self.scheduler.fill(bucket, Instant::now().into_std()) {
+            Some((id, call)) => {
+                let sender = Sender {
+                    client: self.client.clone(),
+                    limiter: self.limiter.clone(),
+                    stats: self.stats.clone(),
+                    stop: stop.clone(),
+                };
+                calls.spawn(async move { (id, sender.send(call, bucket, permit).await) });
+            }
+            None => {
+                self.stats.permit_unused();
+                self.limiter.give_back(permit).await;
+            }
+        }
+    }
+
+    fn answered(&mut self, answer: Result<(CallId, Reply), tokio::task::JoinError>) {
+        // A call that panicked is a bug of ours; its steps stay on the wire, so that their offsets are never committed.
+        let Ok((id, reply)) = answer else {
+            warn!("a call ended without an answer because of a bug; its events stay uncommitted");
+            return;
+        };
+        self.scheduler
+            .settle(id, reply.answers, Instant::now().into_std());
+    }
+}
+
+/// Makes one call.
+struct Sender {
+    client: Arc<Client>,
+    limiter: Limiter,
+    stats: Arc<Stats>,
+    stop: CancellationToken,
+}
+
+impl Sender {
+    async fn send(self, call: Call, bucket: Bucket, permit: Permit) -> Reply {
+        let endpoint = call.request.endpoint();
+        let steps = call.request.steps();
+        let prepared = self.client.prepare(&call);
+        // Composing took longer than the slot: the call asks again rather than go out late.
+        if !permit.is_open(Instant::now()) && !self.renew(bucket, permit).await {
+            return unsent(&steps);
+        }
+        let started = Instant::now();
+        let reply = self.client.send(prepared, &self.stop).await;
+        self.stats
+            .called(&endpoint, steps.len(), reply.status, started.elapsed());
+        self.tell_limiter(bucket, &reply).await;
+        reply
+    }
+
+    async fn renew(&self, bucket: Bucket, late: Permit) -> bool {
+        self.limiter.give_back(late).await;
+        let ask = Ask::new([limit_of(bucket)], hubferry_limiter::Class::Live);
+        self.limiter.acquire(&ask, &self.stop).await.is_ok()
+    }
+
+    async fn tell_limiter(&self, bucket: Bucket, reply: &Reply) {
+        if let Some(window) = reply.window {
+            let limit = limit_of(bucket);
+            self.limiter
+                .observe(Hint::Headers {
+                    limit,
+                    max: window.max,
+                    remaining: window.remaining,
+                })
+                .await;
+        }
+        let Answers::PerStep(outcomes) = &reply.answers else {
+            return;
+        };
+        let throttled = outcomes.iter().find_map(|(_, outcome)| match outcome {
+            Outcome::Throttled { resume, bucket } => Some((*resume, *bucket)),
+            _ => None,
+        });
+        if let Some((resume, bucket)) = throttled {
+            let limits = [limit_of(bucket)].into_iter().collect();
+            self.limiter
+                .observe(Hint::Throttled {
+                    limits,
+                    pause: pause_of(resume),
+                })
+                .await;
+        }
+    }
+}
+
+/// The worker is stopping: the steps were not tried, and nobody will count them as tried.
+fn unsent(steps: &[hubferry_hubspot::StepId]) -> Reply {
+    let throttled = |step| {
+        let resume = hubferry_hubspot::Resume::Limiter;
+        (
+            step,
+            Outcome::Throttled {
+                resume,
+                bucket: Bucket::Burst,
+            },
+        )
+    };
+    Reply {
+        answers: Answers::PerStep(steps.iter().copied().map(throttled).collect()),
+        window: None,
+        status: None,
+    }
+}
+
+/// The limit a bucket stands for.
+fn limit_of(bucket: Bucket) -> LimitName {
+    LimitName::new(match bucket {
+        Bucket::Burst => "ten_seconds",
+        Bucket::Associations => "associations",
+        Bucket::Search => "search",
+    })
+}
+
+/// How long to wait before a memory that failed is asked again, at first and at most.
+const MEMORY_WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Asks the memory until it answers; what waits for the answer waits that long. `None` when stopped.
+async fn ask_until_answered(
+    memory: &Memory,
+    inquiries: &[Inquiry],
+    stop: &CancellationToken,
+) -> Option<Vec<Finding>> {
+    let mut wait = MEMORY_WAIT.0;
+    loop {
+        match memory.ask(inquiries, now_ms()).await {
+            Ok(findings) => return Some(findings),
+            Err(error) => warn!(%error, "the fleet's memory does not answer; asking again"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            () = tokio::time::sleep(wait) => wait = (wait * 2).min(MEMORY_WAIT.1),
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where this crate reads the wall clock: links expire by it"
+)]
+fn now_ms() -> i64 {
+    let since_epoch = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,45 @@
+//! Which contact belongs to a person, as far as this worker has seen; the fleet's memory knows the rest.
+
+use std::num::NonZeroUsize;
+
+use hubferry_actions::RecordId;
+use hubferry_event::IdentityKey;
+use lru::LruCache;
+
+pub(crate) struct People {
+    contacts: LruCache<IdentityKey, RecordId>,
+}
+
+impl People {
+    pub(crate) fn new(capacity: NonZeroUsize) -> Self {
+        Self {
+            contacts: LruCache::new(capacity),
+        }
+    }
+
+    /// The contact of the first key that is known: user id, then anonymous id, then e-mail.
+    pub(crate) fn find(&mut self, person: &[IdentityKey]) -> Option<RecordId> {
+        person
+            .iter()
+            .find_map(|key| self.contacts.get(key).cloned())
+    }
+
+    /// Whether every key is known to lead to this contact.
+    pub(crate) fn knows(&self, person: &[IdentityKey], contact: &RecordId) -> bool {
+        person
+            .iter()
+            .all(|key| self.contacts.peek(key) == Some(contact))
+    }
+
+    pub(crate) fn keep(&mut self, person: &[IdentityKey], contact: &RecordId) {
+        for key in person {
+            self.contacts.put(key.clone(), contact.clone());
+        }
+    }
+
+    pub(crate) fn forget(&mut self, person: &[IdentityKey]) {
+        for key in person {
+            self.contacts.pop(key);
+        }
+    }
+}

@@ -1,0 +1,432 @@
+//! Associations: the written record is tied to the person's contact.
+//!
+//! The contact comes from what this worker has seen, else from the fleet's memory, else from one batch read by e-mail;
+//! after that the mapping decides: wait, create, go without, or refuse.
+
+use std::num::NonZeroUsize;
+use std::time::Instant;
+
+use hubferry_actions::{
+    AssociateStep, AssociationType, Existing, OnMissingContact, Person, PropertyName, RecordId,
+    RecordRef, RecordStep, WhenMissing,
+};
+use hubferry_event::IdentityKey;
+use hubferry_hubspot::{Code, ErrorClass, Found, Rejection, StepId};
+use hubferry_memory::{Finding, Inquiry, Link, LinkId, LinkOrigin};
+use lru::LruCache;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use super::step::{AssociateWork, State, Step, StepKind};
+use super::verdicts::plain;
+use super::{Asker, DeliverySlot, Scheduler, Todo};
+use crate::ending::{Death, Ending, Note, Stage};
+
+/// One association: from, to, type.
+type Pair = (RecordId, RecordId, AssociationType);
+
+pub(super) struct Associations {
+    /// Associations asked for and not yet confirmed.
+    open: FxHashMap<Pair, StepId>,
+    /// Those confirmed lately, and when.
+    made: LruCache<Pair, Instant>,
+}
+
+const MADE_LATELY: NonZeroUsize = NonZeroUsize::new(50_000).expect("fifty thousand is not zero");
+
+impl Default for Associations {
+    fn default() -> Self {
+        Self {
+            open: FxHashMap::default(),
+            made: LruCache::new(MADE_LATELY),
+        }
+    }
+}
+
+impl Scheduler {
+    /// A delivery's record is written: its association is next.
+    pub(super) fn start_association(
+        &mut self,
+        slot: DeliverySlot,
+        from: RecordId,
+        wish: AssociateStep,
+        now: Instant,
+    ) {
+        let delivery = &self.deliveries[slot.0];
+        let step = self.add_step(StepKind::Associate(Box::new(AssociateWork {
+            from_object: delivery.record.record.object.clone(),
+            from,
+            to_object: wish.with,
+            kind: wish.kind,
+            person: wish.person,
+            to: None,
+            deliveries: SmallVec::from_elem(slot, 1),
+            link: None,
+            gone_once: false,
+        })));
+        self.find_contact(step, now);
+    }
+
+    /// A link that waited for this contact is made.
+    pub(super) fn make_waiting_link(
+        &mut self,
+        link: Link,
+        person: &Person,
+        contact: &RecordId,
+        now: Instant,
+    ) {
+        let step = self.add_step(StepKind::Associate(Box::new(AssociateWork {
+            from_object: link.from_object.clone(),
+            from: link.from.clone(),
+            to_object: hubferry_actions::ObjectType::contacts(),
+            kind: link.kind.clone(),
+            person: person.clone(),
+            to: None,
+            deliveries: SmallVec::new(),
+            link: Some(link),
+            gone_once: false,
+        })));
+        self.pair(step, contact.clone(), now);
+    }
+
+    fn find_contact(&mut self, step: StepId, now: Instant) {
+        let Some(person) = self.associate_work(step).map(|work| work.person.clone()) else {
+            return;
+        };
+        match self.people.find(&person) {
+            Some(contact) => self.pair(step, contact, now),
+            None => {
+                self.set_state(step, State::Asking);
+                self.ask(
+                    Asker::Find(step),
+                    Inquiry::FindContact {
+                        person: person.to_vec(),
+                    },
+                );
+            }
+        }
+    }
+
+    /// The fleet's memory has answered.
+    pub(super) fn contact_found(&mut self, step: StepId, finding: Finding, now: Instant) {
+        let Some(person) = self.associate_work(step).map(|work| work.person.clone()) else {
+            return;
+        };
+        match finding {
+            Finding::Contact(Some(contact)) => {
+                self.people.keep(&person, &contact);
+                self.pair(step, contact, now);
+            }
+            _ if email_of(&person).is_some() => self.todo.push_back(Todo::Ready(step)),
+            _ => self.contact_missing(step, now),
+        }
+    }
+
+    /// HubSpot has been asked for the contact by e-mail.
+    pub(super) fn contact_read(&mut self, step: StepId, found: Vec<Found>, now: Instant) {
+        let Some(person) = self.associate_work(step).map(|work| work.person.clone()) else {
+            return;
+        };
+        match found.into_iter().next() {
+            Some(one) => {
+                self.people.keep(&person, &one.id);
+                self.ask(
+                    Asker::Nobody,
+                    Inquiry::KeepContact {
+                        person: person.to_vec(),
+                        contact: one.id.clone(),
+                    },
+                );
+                self.pair(step, one.id, now);
+            }
+            None => self.contact_missing(step, now),
+        }
+    }
+
+    /// There is no contact: the mapping decides.
+    fn contact_missing(&mut self, step: StepId, now: Instant) {
+        let Some(work) = self.associate_work(step) else {
+            return;
+        };
+        let person = work.person.clone();
+        let Some(&slot) = work.deliveries.first() else {
+            return self.close_association(step);
+        };
+        let email = email_of(&person).map(str::to_owned);
+        let on_missing = self.deliveries[slot.0].policy.on_missing_contact;
+        match (on_missing, email) {
+            (OnMissingContact::Create, Some(email)) => {
+                self.set_state(step, State::Blocked);
+                self.open_wanted_contact(&bare_contact(&email, person), step);
+            }
+            (OnMissingContact::Wait | OnMissingContact::Create, _) if !person.is_empty() => {
+                self.keep_link(step, self.clock.ms_at(now))
+            }
+            (OnMissingContact::Skip, _) => self.end_associated(step, Some(Note::MissingTarget)),
+            (
+                OnMissingContact::Wait | OnMissingContact::Create | OnMissingContact::DeadLetter,
+                _,
+            ) => {
+                self.association_dies(step, &contact_is_missing(), now);
+            }
+        }
+    }
+
+    fn keep_link(&mut self, step: StepId, now_ms: i64) {
+        self.set_state(step, State::Asking);
+        let Some(work) = self.associate_work(step) else {
+            return;
+        };
+        let person = work.person.to_vec();
+        let (from_object, from, kind) = (
+            work.from_object.clone(),
+            work.from.clone(),
+            work.kind.clone(),
+        );
+        let Some(&slot) = work.deliveries.first() else {
+            return;
+        };
+        let delivery = &self.deliveries[slot.0];
+        let mapping = self
+            .mappings
+            .get(delivery.mapping.0 as usize)
+            .cloned()
+            .unwrap_or_default();
+        let message = delivery
+            .origin
+            .as_ref()
+            .map_or_else(|| delivery.id.0.to_string(), |origin| message_of(origin));
+        let wait = i64::try_from(delivery.policy.link_wait.as_millis()).unwrap_or(i64::MAX);
+        let link = Link {
+            id: LinkId::of(&mapping, (&from_object, &from), &person, &message),
+            mapping,
+            from_object,
+            from,
+            kind,
+            since_ms: now_ms,
+            expires_ms: now_ms.saturating_add(wait),
+            origin: delivery.origin.as_deref().cloned(),
+        };
+        self.ask(Asker::Keep(step), Inquiry::KeepLink { person, link });
+    }
+
+    /// The link is kept, or its contact has appeared meanwhile.
+    pub(super) fn link_kept(&mut self, step: StepId, finding: Finding, now: Instant) {
+        match finding {
+            Finding::LinkKept(Some(contact)) => self.pair(step, contact, now),
+            _ => {
+                self.counts.links_kept += 1;
+                self.end_associated(step, Some(Note::WaitingLink));
+            }
+        }
+    }
+
+    /// Both ends are known: asked for once, however many deliveries want it.
+    pub(super) fn pair(&mut self, step: StepId, contact: RecordId, now: Instant) {
+        let Some(work) = self.associate_work(step) else {
+            return;
+        };
+        work.to = Some(contact.clone());
+        let pair: Pair = (work.from.clone(), contact, work.kind.clone());
+        if let Some(&open) = self.associations.open.get(&pair)
+            && open != step
+        {
+            return self.share_association(step, open);
+        }
+        let horizon = self.settings.max_age;
+        if self
+            .associations
+            .made
+            .peek(&pair)
+            .is_some_and(|at| now.saturating_duration_since(*at) <= horizon)
+        {
+            return self.end_associated(step, None);
+        }
+        self.associations.open.insert(pair, step);
+        self.todo.push_back(Todo::Ready(step));
+    }
+
+    /// Lets the deliveries of one step go with another that asks the same; a waiting link is dropped when that is made.
+    fn share_association(&mut self, step: StepId, open: StepId) {
+        let Some(Step {
+            kind: StepKind::Associate(work),
+            ..
+        }) = self.steps.remove(&step)
+        else {
+            return;
+        };
+        self.counts.coalesced += 1;
+        if let Some(shared) = self.associate_work(open) {
+            shared.deliveries.extend(work.deliveries);
+            if shared.link.is_none() {
+                shared.link = work.link;
+            }
+        }
+    }
+
+    /// HubSpot shows the association.
+    pub(super) fn associated(&mut self, step: StepId, now: Instant) {
+        if let Some(pair) = self.associate_work(step).and_then(|work| pair_of(work)) {
+            self.associations.made.put(pair, now);
+        }
+        self.end_associated(step, None);
+    }
+
+    /// Ends the deliveries of an association, with a note if there is one.
+    fn end_associated(&mut self, step: StepId, note: Option<Note>) {
+        let Some(work) = self.associate_work(step) else {
+            return;
+        };
+        let deliveries = std::mem::take(&mut work.deliveries);
+        let person = work.person.clone();
+        if let Some(link) = work.link.take() {
+            self.counts.links_made += 1;
+            self.ask(
+                Asker::Nobody,
+                Inquiry::DropLinks {
+                    person: person.to_vec(),
+                    links: vec![link.id],
+                },
+            );
+        }
+        for slot in deliveries {
+            let delivery = &mut self.deliveries[slot.0];
+            let mut notes = std::mem::take(&mut delivery.notes);
+            notes.extend(note.clone());
+            self.todo
+                .push_back(Todo::End(slot, Ending::Delivered { notes }));
+        }
+        self.close_association(step);
+    }
+
+    /// One of the ends is gone: the contact is looked up anew, once.
+    pub(super) fn end_gone(&mut self, step: StepId, now: Instant) {
+        let Some(work) = self.associate_work(step) else {
+            return;
+        };
+        let person = work.person.clone();
+        if work.gone_once {
+            return self.association_dies(step, &contact_is_missing(), now);
+        }
+        work.gone_once = true;
+        if let Some(pair) = pair_of(work) {
+            work.to = None;
+            self.associations.open.remove(&pair);
+        }
+        self.people.forget(&person);
+        self.ask(
+            Asker::Nobody,
+            Inquiry::ForgetContact {
+                person: person.to_vec(),
+            },
+        );
+        // The look-up after the forgetting goes past the memory, straight to HubSpot where there is an e-mail.
+        if email_of(&person).is_some() {
+            self.todo.push_back(Todo::Ready(step));
+        } else {
+            self.contact_missing(step, now);
+        }
+    }
+
+    /// The record is written; only its association is refused.
+    pub(super) fn association_dies(&mut self, step: StepId, rejection: &Rejection, _now: Instant) {
+        self.association_dies_of(step, rejection);
+    }
+
+    /// See [`Scheduler::association_dies`]; also when the contact it wanted could not be created.
+    pub(super) fn association_dies_of(&mut self, step: StepId, rejection: &Rejection) {
+        let attempts = self.attempts_of(step);
+        let Some(work) = self.associate_work(step) else {
+            return;
+        };
+        for slot in std::mem::take(&mut work.deliveries) {
+            let death = Death {
+                rejection: rejection.clone(),
+                stage: Stage::Association,
+                attempts,
+            };
+            self.todo
+                .push_back(Todo::End(slot, Ending::Dead(Box::new(death))));
+        }
+        self.close_association(step);
+    }
+
+    fn close_association(&mut self, step: StepId) {
+        let Some(Step {
+            kind: StepKind::Associate(work),
+            ..
+        }) = self.steps.remove(&step)
+        else {
+            return;
+        };
+        if let Some(pair) = pair_of(&work)
+            && self.associations.open.get(&pair) == Some(&step)
+        {
+            self.associations.open.remove(&pair);
+        }
+    }
+
+    pub(super) fn associate_work(&mut self, step: StepId) -> Option<&mut AssociateWork> {
+        match self.steps.get_mut(&step) {
+            Some(Step {
+                kind: StepKind::Associate(work),
+                ..
+            }) => Some(work),
+            _ => None,
+        }
+    }
+
+    pub(super) fn set_state(&mut self, step: StepId, state: State) {
+        if let Some(step) = self.steps.get_mut(&step) {
+            step.state = state;
+        }
+    }
+}
+
+fn pair_of(work: &AssociateWork) -> Option<Pair> {
+    work.to
+        .clone()
+        .map(|to| (work.from.clone(), to, work.kind.clone()))
+}
+
+/// The e-mail by which HubSpot can be asked for a person.
+pub(super) fn email_of(person: &[IdentityKey]) -> Option<&str> {
+    person.iter().find_map(|key| match key {
+        IdentityKey::Email(email) => Some(&**email),
+        _ => None,
+    })
+}
+
+fn bare_contact(email: &str, person: Person) -> RecordStep {
+    RecordStep {
+        record: RecordRef {
+            object: hubferry_actions::ObjectType::contacts(),
+            id_property: PropertyName::new("email"),
+            value: email.into(),
+        },
+        properties: Vec::new(),
+        existing: Existing::ById,
+        when_missing: WhenMissing::Create,
+        stage: None,
+        person,
+        needs: None,
+    }
+}
+
+fn contact_is_missing() -> Rejection {
+    Rejection {
+        message: "there is no contact for this person; send an identify event with her e-mail, then replay".to_owned(),
+        ..plain(Code::AssociationContactMissing, ErrorClass::Input)
+    }
+}
+
+/// What tells two links of one record and person apart: the message they came from.
+fn message_of(origin: &LinkOrigin) -> String {
+    format!(
+        "{}/{}/{}/{}",
+        origin.topic,
+        origin.partition,
+        origin.offset,
+        origin.element.unwrap_or(0)
+    )
+}

@@ -1,0 +1,592 @@
+//! A permit becomes the best call; answers become outcomes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hubferry_actions::{Properties, PropertyName, RecordRef};
+use hubferry_hubspot::{
+    Answers, AssociationInput, Bucket, Call, Cause, Code, Done, Outcome, ReadInput, Refusal,
+    Request, Resume, SearchInput, StepId, UpdateInput, UpsertInput,
+};
+use rustc_hash::FxHashSet;
+
+use super::associations::email_of;
+use super::records::LIFECYCLE_STAGE;
+use super::step::{Phase, RecordWork, State, Step, StepKind};
+use super::{CallId, Scheduler, Todo};
+use crate::isolate::{GroupId, Isolated};
+use crate::queues::{QueueId, QueueKey};
+
+/// A call on the wire.
+pub(super) struct OnWire {
+    queue: QueueId,
+    steps: Vec<StepId>,
+    /// Set when the call is part of the search for an offender.
+    group: Option<GroupId>,
+}
+
+impl Scheduler {
+    /// Puts a step into the queue of what it asks next.
+    pub(super) fn make_ready(&mut self, step: StepId, now: Instant) {
+        let Some(state) = self.steps.get(&step) else {
+            return;
+        };
+        if matches!(state.state, State::Ready | State::OnWire) {
+            return;
+        }
+        if let StepKind::Record(work) = &state.kind {
+            let first = self
+                .chains
+                .get(&work.record)
+                .and_then(|chain| chain.steps.front());
+            if first != Some(&step) {
+                return;
+            }
+            self.freshen(step);
+        }
+        if !self.steps.contains_key(&step)
+            || self.must_wait_for_property(step)
+            || self.park_if_held(step)
+        {
+            return;
+        }
+        let Some(key) = self.queue_key(step) else {
+            return;
+        };
+        let queue = self.queues.id(&key);
+        self.queues.push(queue, step, now);
+        self.set_state(step, State::Ready);
+    }
+
+    fn queue_key(&self, step: StepId) -> Option<QueueKey> {
+        Some(match &self.steps.get(&step)?.kind {
+            StepKind::Record(work) => record_queue(work)?,
+            StepKind::Associate(work) if work.to.is_some() => QueueKey::Associate {
+                from: work.from_object.clone(),
+                to: work.to_object.clone(),
+                kind: work.kind.clone(),
+            },
+            StepKind::Associate(work) => QueueKey::Read {
+                object: work.to_object.clone(),
+                id_property: PropertyName::new("email"),
+            },
+            StepKind::CreateProperty(id) => QueueKey::CreateProperty {
+                object: self.definition_of(*id).object.clone(),
+            },
+        })
+    }
+
+    /// Composes the call that a permit of this bucket is worth most for; `None` when nothing is due.
+    pub fn fill(&mut self, bucket: Bucket, now: Instant) -> Option<(CallId, Call)> {
+        if !self.holds.portal_may_send(now) {
+            return None;
+        }
+        let on_wire = match self.next_isolated(bucket) {
+            Some(batch) => OnWire {
+                queue: batch.queue,
+                steps: batch.steps,
+                group: Some(batch.group),
+            },
+            None => {
+                let (queue, _) = self.queues.best(bucket, &self.patience, now)?;
+                OnWire {
+                    queue,
+                    steps: self.gather(queue),
+                    group: None,
+                }
+            }
+        };
+        if on_wire.steps.is_empty() {
+            return None;
+        }
+        let request = self.compose(&on_wire)?;
+        self.holds.sent(now);
+        for step in &on_wire.steps {
+            self.set_state(*step, State::OnWire);
+        }
+        self.next_call += 1;
+        let id = CallId(self.next_call);
+        self.calls.insert(id, on_wire);
+        Some((id, Call { request }))
+    }
+
+    fn next_isolated(&mut self, bucket: Bucket) -> Option<Isolated> {
+        let queues = &self.queues;
+        self.isolation.take(|queue| queues.bucket(queue) == bucket)
+    }
+
+    /// Takes up to a call's worth of steps from a queue, no record twice; what does not fit stays in front.
+    fn gather(&mut self, queue: QueueId) -> Vec<StepId> {
+        let max = self.queues.max(queue);
+        let mut steps = Vec::with_capacity(max.min(128));
+        let mut taken: FxHashSet<Arc<str>> = FxHashSet::default();
+        let mut filters = 0;
+        let mut left = Vec::new();
+        let mut oldest_left = None;
+        while steps.len() < max {
+            let Some((step, since)) = self.queues.pop(queue) else {
+                break;
+            };
+            let Some(state) = self.steps.get(&step) else {
+                continue;
+            };
+            if state.state != State::Ready {
+                continue;
+            }
+            filters += filters_of(state);
+            let fits = filters <= MAX_FILTERS
+                && unique_value(state).is_none_or(|value| taken.insert(value));
+            if fits {
+                steps.push(step);
+            } else {
+                oldest_left.get_or_insert(since);
+                left.push(step);
+            }
+            if filters > MAX_FILTERS {
+                break;
+            }
+        }
+        if let Some(since) = oldest_left {
+            self.queues.push_front(queue, &left, since);
+        }
+        steps
+    }
+
+    fn compose(&mut self, on_wire: &OnWire) -> Option<Request> {
+        for step in &on_wire.steps {
+            if let Some(Step {
+                kind: StepKind::Record(work),
+                ..
+            }) = self.steps.get(step)
+                && matches!(work.phase, Phase::Upsert | Phase::Update(_))
+            {
+                self.compose_record(*step);
+            }
+        }
+        let steps = on_wire
+            .steps
+            .iter()
+            .filter_map(|id| self.steps.get(id).map(|step| (*id, &step.kind)));
+        Some(match self.queues.key(on_wire.queue).clone() {
+            QueueKey::Upsert {
+                object,
+                id_property,
+            } => Request::Upsert {
+                object,
+                id_property,
+                inputs: steps.filter_map(upsert_input).collect(),
+            },
+            QueueKey::Update { object } => Request::Update {
+                object,
+                inputs: steps.filter_map(update_input).collect(),
+            },
+            QueueKey::Read {
+                object,
+                id_property,
+            } => {
+                let properties = self.wanted_back(&on_wire.steps);
+                Request::Read {
+                    object,
+                    id_property,
+                    properties,
+                    inputs: steps.filter_map(read_input).collect(),
+                }
+            }
+            QueueKey::Search { object } => Request::Search {
+                object,
+                inputs: steps.filter_map(search_input).collect(),
+            },
+            QueueKey::Associate { from, to, kind } => Request::Associate {
+                from,
+                to,
+                kind,
+                inputs: steps.filter_map(association_input).collect(),
+            },
+            QueueKey::CreateProperty { .. } => {
+                let (step, kind) = steps.into_iter().next()?;
+                let StepKind::CreateProperty(id) = kind else {
+                    return None;
+                };
+                Request::CreateProperty {
+                    step,
+                    definition: self.definition_of(*id).clone(),
+                }
+            }
+        })
+    }
+
+    /// The properties that a read has to bring back, for steps that verify what was written.
+    fn wanted_back(&self, steps: &[StepId]) -> Vec<PropertyName> {
+        let mut names: Vec<PropertyName> = Vec::new();
+        for step in steps {
+            let Some(Step {
+                kind: StepKind::Record(work),
+                ..
+            }) = self.steps.get(step)
+            else {
+                continue;
+            };
+            if let Phase::Verify(_) = work.phase {
+                names.extend(work.sent.iter().map(|(name, _, _)| name.clone()));
+                names.push(PropertyName::new(LIFECYCLE_STAGE));
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Takes the answers of a call. A step the answers do not mention counts as unaccounted.
+    pub fn settle(&mut self, call: CallId, answers: Answers, now: Instant) {
+        let Some(on_wire) = self.calls.remove(&call) else {
+            return;
+        };
+        match answers {
+            Answers::PerStep(outcomes) => self.settle_each(&on_wire, outcomes, now),
+            Answers::Refused(refusal) => self.settle_refused(on_wire, refusal, now),
+        }
+        self.settle_todo(now);
+    }
+
+    fn settle_each(&mut self, on_wire: &OnWire, outcomes: Vec<(StepId, Outcome)>, now: Instant) {
+        let mut open: FxHashSet<StepId> = on_wire.steps.iter().copied().collect();
+        let mut throttled = Vec::new();
+        for (step, outcome) in outcomes {
+            if !open.remove(&step) {
+                continue;
+            }
+            if let Outcome::Throttled { .. } = outcome {
+                throttled.push(step);
+                continue;
+            }
+            self.apply(step, outcome, now);
+            // What a probe lets go stands in line before what comes next.
+            self.settle_todo(now);
+        }
+        for step in on_wire.steps.iter().filter(|step| open.contains(step)) {
+            self.apply(*step, Outcome::Unaccounted, now);
+        }
+        self.send_again(on_wire, throttled, now);
+        if let Some(group) = on_wire.group {
+            self.isolation.close(group);
+        }
+    }
+
+    /// Throttled steps were not tried: they stand where they stood.
+    fn send_again(&mut self, on_wire: &OnWire, throttled: Vec<StepId>, now: Instant) {
+        if throttled.is_empty() {
+            return;
+        }
+        for step in &throttled {
+            self.set_state(*step, State::Ready);
+        }
+        match on_wire.group {
+            Some(group) => self.isolation.push(group, on_wire.queue, throttled),
+            None => self.queues.push_front(on_wire.queue, &throttled, now),
+        }
+    }
+
+    fn apply(&mut self, step: StepId, outcome: Outcome, now: Instant) {
+        let Some(state) = self.steps.get_mut(&step) else {
+            return;
+        };
+        // Only now: as long as its own outcome is not known, nothing may join what has been sent.
+        state.state = State::Chained;
+        if !matches!(outcome, Outcome::Held { .. } | Outcome::Throttled { .. }) {
+            count_attempt(state);
+        }
+        if matches!(outcome, Outcome::Done(_) | Outcome::Exists(_)) {
+            self.let_go(step);
+        }
+        match outcome {
+            Outcome::Done(done) => self.done(step, done, now),
+            Outcome::Throttled { .. } => self.todo.push_back(Todo::Ready(step)),
+            Outcome::Transient { cause, after } => {
+                self.try_again(step, least_wait(cause, after), now)
+            }
+            Outcome::Unaccounted => self.unaccounted(step, now),
+            Outcome::Rejected(rejection) => self.rejected(step, rejection, now),
+            Outcome::Gone => self.gone(step, now),
+            Outcome::Exists(id) => self.exists(step, id),
+            Outcome::Held { scope, reason } => self.hold(step, scope, reason, now),
+        }
+    }
+
+    fn done(&mut self, step: StepId, done: Done, now: Instant) {
+        let is_record = self.record_work(step).is_some();
+        match (done, is_record) {
+            (Done::Written { id, stage, .. }, true) => {
+                self.record_written(step, id, stage.as_deref(), now)
+            }
+            (Done::Found(found), true) => self.record_found(step, found, now),
+            (Done::Found(found), false) => self.contact_read(step, found, now),
+            (Done::There, false) if self.associate_work(step).is_some() => {
+                self.associated(step, now)
+            }
+            (Done::There, false) => self.property_made(step),
+            // An answer to another question than was asked accounts for nothing.
+            (Done::There, true) | (Done::Written { .. }, false) => self.unaccounted(step, now),
+        }
+    }
+
+    /// A whole call was refused: the named go alone, the innocent go on, the rest is halved.
+    fn settle_refused(&mut self, on_wire: OnWire, refusal: Refusal, now: Instant) {
+        let OnWire {
+            queue,
+            steps,
+            group,
+        } = on_wire;
+        if let [only] = steps.as_slice() {
+            if let Some(state) = self.steps.get_mut(only) {
+                state.state = State::Chained;
+                count_attempt(state);
+            }
+            if let Some(group) = group {
+                let batch = Isolated {
+                    queue,
+                    group,
+                    steps: steps.clone(),
+                };
+                self.isolation.split(batch);
+                self.isolation.close(group);
+            }
+            self.rejected(*only, refusal.rejection, now);
+            return;
+        }
+        self.counts.bisections += 1;
+        for step in &steps {
+            self.set_state(*step, State::Ready);
+            if let Some(state) = self.steps.get_mut(step) {
+                count_attempt(state);
+            }
+        }
+        let search = group.unwrap_or_else(|| self.isolation.open(steps.len()));
+        let (named, rest) = self.suspects(steps, &refusal);
+        self.isolation.push(search, queue, rest.clone());
+        let property = refusal.rejection.property.as_ref();
+        let known = property.is_some_and(|name| named.iter().all(|step| self.carries(*step, name)));
+        if known && of_the_schema(refusal.rejection.code) {
+            // What every step with this property meets: their mappings decide, nothing is to be searched for.
+            for step in named {
+                self.reject_alone(step, &refusal, now);
+            }
+        } else if let [culprit] = named.as_slice() {
+            self.reject_alone(*culprit, &refusal, now);
+        } else if refusal.culprits.is_empty() {
+            self.isolation.split(Isolated {
+                queue,
+                group: search,
+                steps: named,
+            });
+        } else {
+            for step in named {
+                self.isolation.push(search, queue, vec![step]);
+            }
+        }
+        if group.is_some() {
+            self.isolation.close(search);
+        }
+    }
+
+    fn reject_alone(&mut self, step: StepId, refusal: &Refusal, now: Instant) {
+        self.set_state(step, State::Chained);
+        self.rejected(step, refusal.rejection.clone(), now);
+    }
+
+    /// Splits a refused call into those that may have caused it and the innocent, in their order.
+    fn suspects(&self, steps: Vec<StepId>, refusal: &Refusal) -> (Vec<StepId>, Vec<StepId>) {
+        if !refusal.culprits.is_empty() {
+            return steps
+                .into_iter()
+                .partition(|step| refusal.culprits.contains(step));
+        }
+        let property = refusal.rejection.property.as_ref();
+        match property.filter(|name| steps.iter().any(|step| self.carries(*step, name))) {
+            Some(name) => steps
+                .into_iter()
+                .partition(|step| self.carries(*step, name)),
+            None => (steps, Vec::new()),
+        }
+    }
+
+    fn carries(&self, step: StepId, property: &PropertyName) -> bool {
+        match self.steps.get(&step).map(|s| &s.kind) {
+            Some(StepKind::Record(work)) => {
+                work.record.id_property == *property
+                    || work.sent.iter().any(|(name, _, _)| name == property)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn count_attempt(step: &mut Step) {
+    step.attempts.made += 1;
+    if let StepKind::Record(work) = &mut step.kind {
+        work.tried |= matches!(work.phase, Phase::Upsert | Phase::Update(_));
+    }
+}
+
+/// The most filters one search takes (hubspot-api.md §3.9).
+const MAX_FILTERS: usize = 18;
+
+/// Whether a refusal is about a property itself, not about a value of it.
+fn of_the_schema(code: Code) -> bool {
+    matches!(code, Code::PropertyMissing | Code::PropertyReadOnly)
+}
+
+fn filters_of(step: &Step) -> usize {
+    match &step.kind {
+        StepKind::Record(work) if work.phase == Phase::Search => match &work.existing {
+            hubferry_actions::Existing::Search(filters) => filters.len(),
+            hubferry_actions::Existing::ById => 0,
+        },
+        _ => 0,
+    }
+}
+
+/// What must not stand twice in one call.
+fn unique_value(step: &Step) -> Option<Arc<str>> {
+    match &step.kind {
+        StepKind::Record(work) => Some(match &work.phase {
+            Phase::Update(id) | Phase::ClearStage(id, _) | Phase::SetStage(id, _) => {
+                Arc::from(id.as_str())
+            }
+            _ => work.record.value.clone(),
+        }),
+        StepKind::Associate(work) if work.to.is_none() => email_of(&work.person).map(Arc::from),
+        _ => None,
+    }
+}
+
+fn record_queue(work: &RecordWork) -> Option<QueueKey> {
+    let RecordRef {
+        object,
+        id_property,
+        ..
+    } = work.record.clone();
+    Some(match work.phase {
+        Phase::Read | Phase::Verify(_) => QueueKey::Read {
+            object,
+            id_property,
+        },
+        Phase::Search => QueueKey::Search { object },
+        Phase::Upsert => QueueKey::Upsert {
+            object,
+            id_property,
+        },
+        Phase::Update(_) | Phase::ClearStage(..) | Phase::SetStage(..) => {
+            QueueKey::Update { object }
+        }
+        Phase::Remember(_) => return None,
+    })
+}
+
+fn sent_properties(work: &RecordWork) -> Properties {
+    work.sent
+        .iter()
+        .map(|(name, value, _)| (name.clone(), value.clone()))
+        .collect()
+}
+
+fn upsert_input((step, kind): (StepId, &StepKind)) -> Option<UpsertInput> {
+    let StepKind::Record(work) = kind else {
+        return None;
+    };
+    Some(UpsertInput {
+        step,
+        value: work.record.value.clone(),
+        properties: sent_properties(work),
+    })
+}
+
+fn update_input((step, kind): (StepId, &StepKind)) -> Option<UpdateInput> {
+    let StepKind::Record(work) = kind else {
+        return None;
+    };
+    let stage = |text: &str| {
+        vec![(
+            PropertyName::new(LIFECYCLE_STAGE),
+            hubferry_actions::PropertyText::new(text),
+        )]
+    };
+    let (id, properties) = match &work.phase {
+        Phase::Update(id) => {
+            let mut properties = sent_properties(work);
+            // A record found by other values is adopted: from now on it is found by the id.
+            if work.record.id_property.as_str() != "email" {
+                let value = hubferry_actions::PropertyText::new(&work.record.value);
+                properties.push((work.record.id_property.clone(), value));
+            }
+            (id, properties)
+        }
+        Phase::ClearStage(id, _) => (id, stage("")),
+        Phase::SetStage(id, wish) => (id, stage(wish.as_str())),
+        Phase::Read | Phase::Search | Phase::Upsert | Phase::Verify(_) | Phase::Remember(_) => {
+            return None;
+        }
+    };
+    Some(UpdateInput {
+        step,
+        id: id.clone(),
+        properties,
+    })
+}
+
+fn read_input((step, kind): (StepId, &StepKind)) -> Option<ReadInput> {
+    match kind {
+        StepKind::Record(work) => Some(ReadInput {
+            step,
+            value: work.record.value.clone(),
+        }),
+        StepKind::Associate(work) => email_of(&work.person).map(|email| ReadInput {
+            step,
+            value: Arc::from(email),
+        }),
+        StepKind::CreateProperty(_) => None,
+    }
+}
+
+fn search_input((step, kind): (StepId, &StepKind)) -> Option<SearchInput> {
+    let StepKind::Record(work) = kind else {
+        return None;
+    };
+    match &work.existing {
+        hubferry_actions::Existing::Search(filters) => Some(SearchInput {
+            step,
+            filters: filters.clone(),
+        }),
+        hubferry_actions::Existing::ById => None,
+    }
+}
+
+fn association_input((step, kind): (StepId, &StepKind)) -> Option<AssociationInput> {
+    let StepKind::Associate(work) = kind else {
+        return None;
+    };
+    work.to.clone().map(|to| AssociationInput {
+        step,
+        from: work.from.clone(),
+        to,
+    })
+}
+
+/// HubSpot's write locks last two seconds (hubspot-api.md §8.2).
+const LOCK: Duration = Duration::from_secs(2);
+
+fn least_wait(cause: Cause, after: Option<Duration>) -> Option<Duration> {
+    match cause {
+        Cause::Locked => Some(after.unwrap_or(LOCK).max(LOCK)),
+        Cause::Connect | Cause::Timeout | Cause::Broken | Cause::Server(_) | Cause::Migrating => {
+            after
+        }
+    }
+}
+
+/// When a throttled bucket may be asked for again, for the limiter.
+pub(crate) fn pause_of(resume: Resume) -> Option<Duration> {
+    match resume {
+        Resume::After(wait) => Some(wait),
+        Resume::Limiter | Resume::Midnight => None,
+    }
+}

@@ -1,0 +1,193 @@
+//! Events: admitted to their lane, run in their turn, left when all their deliveries have ended.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use hubferry_actions::ObjectType;
+use hubferry_event::{IdentityKey, IdentityKeys};
+use hubferry_memory::LinkOrigin;
+use smallvec::SmallVec;
+
+use super::{DeliveryNode, DeliverySlot, Scheduler, Todo};
+use crate::admission::{Admission, Delivery};
+use crate::ending::{Ended, Ending};
+use crate::lanes::EventSlot;
+
+/// Contacts, companies, everything else: the order of records inside one event (fleet.md ii.2).
+const RANKS: usize = 3;
+
+pub(super) struct EventState {
+    /// Deliveries whose record step has not been submitted.
+    waiting: SmallVec<[DeliverySlot; 2]>,
+    /// Deliveries per rank whose record is not done.
+    undone: [u32; RANKS],
+    /// Deliveries that have not ended.
+    open: u32,
+}
+
+impl Scheduler {
+    /// Takes an event in. Its deliveries end in their own time, see [`Scheduler::take_ended`].
+    pub fn admit(&mut self, admission: Admission, now: Instant) {
+        if admission.deliveries.is_empty() {
+            return;
+        }
+        let (event, runs) = self.lanes.enter(&admission.keys);
+        let mut state = EventState {
+            waiting: SmallVec::new(),
+            undone: [0; RANKS],
+            open: 0,
+        };
+        for delivery in admission.deliveries {
+            let slot = self.take_in(event, delivery, admission.origin.clone());
+            state.undone[self.deliveries[slot.0].rank] += 1;
+            state.open += 1;
+            state.waiting.push(slot);
+        }
+        let waiting = state.waiting.clone();
+        self.events.insert(event, state);
+        if runs {
+            self.todo.push_back(Todo::Start(event));
+        } else {
+            for slot in waiting {
+                self.join_early(slot, &admission.keys, now);
+            }
+        }
+        self.settle_todo(now);
+    }
+
+    fn take_in(
+        &mut self,
+        event: EventSlot,
+        delivery: Delivery,
+        origin: Option<Arc<LinkOrigin>>,
+    ) -> DeliverySlot {
+        self.arrivals += 1;
+        let plan = delivery.plan;
+        DeliverySlot(self.deliveries.insert(DeliveryNode {
+            id: delivery.id,
+            mapping: delivery.mapping,
+            event,
+            time: plan.time,
+            arrival: self.arrivals,
+            rank: rank(&plan.record.record.object),
+            policy: plan.policy,
+            record: plan.record,
+            associate: plan.associate,
+            written: None,
+            merged: false,
+            submitted: false,
+            notes: Vec::new(),
+            origin,
+        }))
+    }
+
+    /// Lets a contact write of an event that has to wait join the step of the same contact that waits before it.
+    ///
+    /// Only when the contact's e-mail is one of the event's own keys: then the step before it belongs to an earlier event
+    /// of the same lane, and what is between them is about other records.
+    fn join_early(&mut self, slot: DeliverySlot, keys: &IdentityKeys, now: Instant) {
+        let record = &self.deliveries[slot.0].record.record;
+        let own = record.object == ObjectType::contacts()
+            && keys
+                .iter()
+                .any(|key| matches!(key, IdentityKey::Email(email) if **email == *record.value));
+        if own && self.join_waiting(slot, now) {
+            self.deliveries[slot.0].submitted = true;
+        }
+    }
+
+    /// Submits what is due in an event: the lowest rank that is not done.
+    pub(super) fn advance(&mut self, event: EventSlot) {
+        if !self.lanes.runs(event) {
+            return;
+        }
+        let Some(state) = self.events.get_mut(&event) else {
+            return;
+        };
+        if state.open == 0 {
+            self.leave(event);
+            return;
+        }
+        let Some(due) = state.undone.iter().position(|n| *n > 0) else {
+            return;
+        };
+        for slot in std::mem::take(&mut state.waiting) {
+            let delivery = &mut self.deliveries[slot.0];
+            if delivery.submitted {
+                continue;
+            }
+            if delivery.rank == due {
+                delivery.submitted = true;
+                self.todo.push_back(Todo::Submit(slot));
+            } else {
+                state.waiting.push(slot);
+            }
+        }
+    }
+
+    /// A delivery's record is written, skipped or refused for good: its association is next, or its ending.
+    pub(super) fn record_done(&mut self, slot: DeliverySlot, now: Instant) {
+        let delivery = &mut self.deliveries[slot.0];
+        let (event, rank) = (delivery.event, delivery.rank);
+        let written = delivery.written.clone();
+        let associate = delivery.associate.take();
+        if let Some(state) = self.events.get_mut(&event) {
+            state.undone[rank] = state.undone[rank].saturating_sub(1);
+        }
+        match (written, associate) {
+            (Some(from), Some(associate)) => self.start_association(slot, from, associate, now),
+            (Some(_), None) => {
+                let delivery = &mut self.deliveries[slot.0];
+                let notes = std::mem::take(&mut delivery.notes);
+                let ending = if delivery.merged {
+                    Ending::Merged
+                } else {
+                    Ending::Delivered { notes }
+                };
+                self.todo.push_back(Todo::End(slot, ending));
+            }
+            // Whoever said that there is no record has said how the delivery ends.
+            (None, _) => (),
+        }
+        self.todo.push_back(Todo::Start(event));
+    }
+
+    /// Ends a delivery whose record was not written.
+    pub(super) fn end_without_record(&mut self, slot: DeliverySlot, ending: Ending) {
+        self.deliveries[slot.0].associate = None;
+        self.todo.push_back(Todo::RecordDone(slot));
+        self.todo.push_back(Todo::End(slot, ending));
+    }
+
+    pub(super) fn end(&mut self, slot: DeliverySlot, ending: Ending) {
+        let delivery = self.deliveries.remove(slot.0);
+        let object = delivery.record.record.object;
+        let record = delivery.written.map(|id| (object, id));
+        self.ended.push(Ended {
+            delivery: delivery.id,
+            ending,
+            record,
+        });
+        if let Some(state) = self.events.get_mut(&delivery.event) {
+            state.open -= 1;
+            if state.open == 0 && self.lanes.runs(delivery.event) {
+                self.leave(delivery.event);
+            }
+        }
+    }
+
+    fn leave(&mut self, event: EventSlot) {
+        self.events.remove(&event);
+        for next in self.lanes.leave(event) {
+            self.todo.push_back(Todo::Start(next));
+        }
+    }
+}
+
+fn rank(object: &ObjectType) -> usize {
+    match object.as_str() {
+        "contacts" => 0,
+        "companies" => 1,
+        _ => 2,
+    }
+}

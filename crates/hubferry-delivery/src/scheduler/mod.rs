@@ -1,0 +1,414 @@
+//! The scheduler: deliveries in, calls out, one ending each. A plain state machine.
+//!
+//! Its parts, each in a file of its own:
+//!
+//! * `events`: an event runs when its lane lets it; its records go contacts first, then companies, then the rest.
+//! * `records`: steps on one record form a chain, one on the wire at a time; waiting ones coalesce.
+//! * `verdicts`: a refused record step is repaired, trimmed, taken apart or ended.
+//! * `associations`: the written record is tied to the person's contact, found, awaited or created.
+//! * `ensure`: steps that need a property wait until it is there, made once per fleet.
+//! * `holds`: what cannot succeed until someone acts waits, and is probed.
+//! * `calls`: a permit becomes the best call; answers become outcomes.
+
+mod associations;
+mod calls;
+mod ensure;
+mod events;
+mod holds;
+mod records;
+mod step;
+mod verdicts;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hubferry_actions::{AssociateStep, Policy, RecordId, RecordStep};
+use hubferry_event::EventTime;
+use hubferry_hubspot::{Bucket, StepId};
+use hubferry_limiter::Class;
+use hubferry_memory::{Finding, Inquiry, LinkOrigin};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use rustc_hash::FxHashMap;
+use slab::Slab;
+
+use crate::admission::{DeliveryId, MappingIndex};
+use crate::ending::{Ended, Ending, Note};
+use crate::isolate::Isolation;
+use crate::lanes::{EventSlot, Lanes};
+use crate::people::People;
+use crate::queues::{Patience, Queues};
+use crate::recent::Recent;
+use crate::retry::RetryBudget;
+use associations::Associations;
+pub(crate) use calls::pause_of;
+use ensure::Ensures;
+use events::EventState;
+pub(crate) use holds::HoldView;
+use holds::Holds;
+use records::Chain;
+use step::{Step, StepKind};
+
+/// A delivery that has not ended.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(crate) struct DeliverySlot(pub(crate) usize);
+
+/// Names one call on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct CallId(pub u64);
+
+/// Names one round of questions to the fleet's memory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct RoundId(pub u64);
+
+/// How the scheduler weighs and waits.
+#[derive(Clone, Debug)]
+pub struct SchedulerSettings {
+    /// How long a ready step waits for its call to fill up.
+    pub linger: Duration,
+    /// The age at which a small batch is worth as much as a full one; also how long a confirmed value is known to stand.
+    pub max_age: Duration,
+    /// How many records this worker remembers having written.
+    pub recent_records: NonZeroUsize,
+    /// How many keys of people it remembers the contact of.
+    pub known_people: NonZeroUsize,
+    /// Seed of the jitter.
+    pub seed: u64,
+}
+
+impl Default for SchedulerSettings {
+    fn default() -> Self {
+        const RECENT: NonZeroUsize =
+            NonZeroUsize::new(20_000).expect("twenty thousand is not zero");
+        const PEOPLE: NonZeroUsize =
+            NonZeroUsize::new(100_000).expect("a hundred thousand is not zero");
+        Self {
+            linger: Duration::from_millis(25),
+            max_age: Duration::from_secs(2),
+            recent_records: RECENT,
+            known_people: PEOPLE,
+            seed: 0,
+        }
+    }
+}
+
+/// One moment by both clocks: what is kept beyond this process is dated by the wall.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WallClock {
+    /// By the monotonic clock.
+    pub at: Instant,
+    /// By the wall clock, in milliseconds since the Unix epoch.
+    pub ms: i64,
+}
+
+impl WallClock {
+    fn ms_at(&self, now: Instant) -> i64 {
+        let since =
+            i64::try_from(now.saturating_duration_since(self.at).as_millis()).unwrap_or(i64::MAX);
+        self.ms.saturating_add(since)
+    }
+}
+
+/// While more events are waiting at the source, a batch that is not full may wait this many times the linger.
+const BACKLOG_STRETCH: u32 = 10;
+
+/// Order, coalescing, batches, retries and endings of one portal.
+pub struct Scheduler {
+    settings: SchedulerSettings,
+    mappings: Vec<String>,
+    clock: WallClock,
+    patience: Patience,
+    budget: RetryBudget,
+    chance: StdRng,
+
+    lanes: Lanes,
+    events: FxHashMap<EventSlot, EventState>,
+    deliveries: Slab<DeliveryNode>,
+    arrivals: u64,
+
+    steps: FxHashMap<StepId, Step>,
+    next_step: u64,
+    chains: FxHashMap<hubferry_actions::RecordRef, Chain>,
+    associations: Associations,
+    ensures: Ensures,
+    holds: Holds,
+
+    queues: Queues,
+    isolation: Isolation,
+    timers: BinaryHeap<Reverse<(Instant, StepId)>>,
+    calls: FxHashMap<CallId, calls::OnWire>,
+    next_call: u64,
+
+    recent: Recent,
+    people: People,
+    inquiries: Vec<(Asker, Inquiry)>,
+    rounds: FxHashMap<RoundId, Vec<Asker>>,
+    next_round: u64,
+
+    todo: VecDeque<Todo>,
+    ended: Vec<Ended>,
+    counts: Counts,
+}
+
+/// What the scheduler has done so far.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Counts {
+    pub(crate) coalesced: u64,
+    pub(crate) bisections: u64,
+    pub(crate) unaccounted: u64,
+    pub(crate) retries: u64,
+    pub(crate) links_kept: u64,
+    pub(crate) links_made: u64,
+}
+
+/// One delivery from admission to its ending.
+struct DeliveryNode {
+    id: DeliveryId,
+    mapping: MappingIndex,
+    event: EventSlot,
+    time: EventTime,
+    arrival: u64,
+    rank: usize,
+    policy: Arc<Policy>,
+    /// What to write; its properties move into the step when it is submitted.
+    record: RecordStep,
+    associate: Option<AssociateStep>,
+    /// The record it wrote.
+    written: Option<RecordId>,
+    /// Whether another delivery's step carried its values.
+    merged: bool,
+    /// Whether a part of it stands in a step already.
+    submitted: bool,
+    notes: Vec<Note>,
+    /// Where its event came from.
+    origin: Option<Arc<LinkOrigin>>,
+}
+
+/// Who waits for an answer of the fleet's memory.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Asker {
+    /// An association looks for its contact.
+    Find(StepId),
+    /// An association without a contact is kept.
+    Keep(StepId),
+    /// A written contact is remembered; its waiting links come back.
+    Remember(StepId),
+    /// A property is claimed.
+    Ensure(ensure::EnsureId),
+    /// Nobody: it only has to be known.
+    Nobody,
+}
+
+/// What follows from what just happened; done one after the other, so that nothing recurses.
+enum Todo {
+    /// An event's turn has come.
+    Start(EventSlot),
+    /// A delivery's record step is due.
+    Submit(DeliverySlot),
+    /// A delivery's record is written, skipped or refused for good.
+    RecordDone(DeliverySlot),
+    /// A delivery has ended.
+    End(DeliverySlot, Ending),
+    /// A step reached the front of its chain, or came back.
+    Ready(StepId),
+}
+
+impl Scheduler {
+    /// A scheduler with nothing to do; `mappings` are the names (`DESTINATION/NAME`) that deliveries refer to by index.
+    #[must_use]
+    pub fn new(settings: SchedulerSettings, mappings: Vec<String>, clock: WallClock) -> Self {
+        Self {
+            mappings,
+            clock,
+            patience: Patience {
+                linger: settings.linger,
+                max_age: settings.max_age,
+            },
+            budget: RetryBudget::default(),
+            chance: StdRng::seed_from_u64(settings.seed),
+            lanes: Lanes::default(),
+            events: FxHashMap::default(),
+            deliveries: Slab::new(),
+            arrivals: 0,
+            steps: FxHashMap::default(),
+            next_step: 0,
+            chains: FxHashMap::default(),
+            associations: Associations::default(),
+            ensures: Ensures::default(),
+            holds: Holds::default(),
+            queues: Queues::default(),
+            isolation: Isolation::default(),
+            timers: BinaryHeap::new(),
+            calls: FxHashMap::default(),
+            next_call: 0,
+            recent: Recent::new(settings.recent_records),
+            people: People::new(settings.known_people),
+            inquiries: Vec::new(),
+            rounds: FxHashMap::default(),
+            next_round: 0,
+            todo: VecDeque::new(),
+            ended: Vec::new(),
+            counts: Counts::default(),
+            settings,
+        }
+    }
+
+    /// Says whether more events are waiting at the source: then a batch may wait longer for company.
+    pub fn set_backlog(&mut self, backlog: bool) {
+        let linger = self.settings.linger;
+        self.patience.linger = if backlog {
+            linger
+                .saturating_mul(BACKLOG_STRETCH)
+                .min(self.settings.max_age)
+        } else {
+            linger
+        };
+    }
+
+    /// Whether every delivery has ended and nothing is on the wire.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.deliveries.is_empty()
+            && self.calls.is_empty()
+            && self.rounds.is_empty()
+            && self.inquiries.is_empty()
+            && self.steps.is_empty()
+    }
+
+    /// How many calls are on the wire.
+    #[must_use]
+    pub fn calls_in_flight(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// How many steps are not done.
+    #[must_use]
+    pub fn open_steps(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// How many events are unfinished.
+    #[must_use]
+    pub fn open_events(&self) -> usize {
+        self.lanes.len()
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The deliveries that ended since the last call.
+    pub fn take_ended(&mut self) -> Vec<Ended> {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// When something becomes due by the clock alone: a linger, a retry, a probe.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Instant> {
+        let retry = self.timers.peek().map(|Reverse((at, _))| *at);
+        let probe = self.holds.probe_at();
+        let batch = if self.holds.portal_is_held() {
+            None
+        } else {
+            self.queues.due_at(&self.patience)
+        };
+        [retry, probe, batch, self.ensures.retry_at()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Lets the clock have its say: retries whose time has come stand in line again.
+    pub fn tick(&mut self, now: Instant) {
+        while let Some(Reverse((at, step))) = self.timers.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.timers.pop();
+            if self.steps.contains_key(&step) {
+                self.todo.push_back(Todo::Ready(step));
+            }
+        }
+        self.ensure_again(now);
+        self.probe_held_mappings(now);
+        self.settle_todo(now);
+    }
+
+    /// The class of permit that a call of this bucket is worth now; `None` when nothing is due.
+    #[must_use]
+    pub fn wants(&self, bucket: Bucket, now: Instant) -> Option<Class> {
+        if !self.holds.portal_may_send(now) {
+            return None;
+        }
+        if self.queues.best(bucket, &self.patience, now).is_some() {
+            return Some(Class::Live);
+        }
+        let searching = self
+            .isolation
+            .waits(|queue| self.queues.bucket(queue) == bucket);
+        searching.then_some(Class::Retry)
+    }
+
+    /// The questions that have come up for the fleet's memory, to be asked in one round.
+    pub fn inquire(&mut self) -> Option<(RoundId, Vec<Inquiry>)> {
+        if self.inquiries.is_empty() {
+            return None;
+        }
+        self.next_round += 1;
+        let round = RoundId(self.next_round);
+        let (askers, inquiries): (Vec<Asker>, Vec<Inquiry>) =
+            std::mem::take(&mut self.inquiries).into_iter().unzip();
+        self.rounds.insert(round, askers);
+        Some((round, inquiries))
+    }
+
+    /// Takes the memory's answers, one per question, in order.
+    pub fn learn(&mut self, round: RoundId, findings: Vec<Finding>, now: Instant) {
+        for (asker, finding) in self
+            .rounds
+            .remove(&round)
+            .unwrap_or_default()
+            .into_iter()
+            .zip(findings)
+        {
+            match asker {
+                Asker::Find(step) => self.contact_found(step, finding, now),
+                Asker::Keep(step) => self.link_kept(step, finding, now),
+                Asker::Remember(step) => self.contact_remembered(step, finding, now),
+                Asker::Ensure(id) => self.ensure_claimed(id, finding, now),
+                Asker::Nobody => (),
+            }
+        }
+        self.settle_todo(now);
+    }
+
+    fn ask(&mut self, asker: Asker, inquiry: Inquiry) {
+        self.inquiries.push((asker, inquiry));
+    }
+
+    fn add_step(&mut self, kind: StepKind) -> StepId {
+        self.next_step += 1;
+        let id = StepId(self.next_step);
+        self.steps.insert(id, Step::new(kind));
+        id
+    }
+
+    /// Does everything that follows from what just happened.
+    fn settle_todo(&mut self, now: Instant) {
+        while let Some(todo) = self.todo.pop_front() {
+            match todo {
+                Todo::Start(event) => self.advance(event),
+                Todo::Submit(delivery) => self.submit(delivery, now),
+                Todo::RecordDone(delivery) => self.record_done(delivery, now),
+                Todo::End(delivery, ending) => self.end(delivery, ending),
+                Todo::Ready(step) => self.make_ready(step, now),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

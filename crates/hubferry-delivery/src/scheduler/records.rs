@@ -1,0 +1,489 @@
+//! Record steps: a chain per record, one step of it on the wire, the waiting ones coalesced.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use hubferry_actions::{
+    Existing, Lifecycle, LifecycleStage, ObjectType, Person, RecordId, RecordRef, RecordStep,
+    WhenMissing,
+};
+use hubferry_event::IdentityKey;
+use hubferry_hubspot::{Found, StepId};
+use hubferry_memory::{Finding, Inquiry};
+
+use super::step::{Phase, RecordWork, State, Step, StepKind};
+use super::{Asker, DeliverySlot, Scheduler, Todo};
+use crate::coalesce::{Part, adds_nothing, compose, in_order, stage_of};
+use crate::ending::{Ending, Note, SkipReason};
+
+/// The steps of one record, in the order in which they will be written.
+#[derive(Default)]
+pub(super) struct Chain {
+    pub(super) steps: VecDeque<StepId>,
+}
+
+/// The property that only moves forward by itself (hubspot-api.md §10.2).
+pub(super) const LIFECYCLE_STAGE: &str = "lifecyclestage";
+
+impl Scheduler {
+    /// Brings a delivery's values to its record: into a waiting step, beside one on the wire that says the same, or as a
+    /// new step at the end of the chain.
+    pub(super) fn submit(&mut self, slot: DeliverySlot, now: Instant) {
+        if self.join_waiting(slot, now)
+            || self.ride_along(slot)
+            || self.is_known_to_stand(slot, now)
+        {
+            return;
+        }
+        let part = self.part_of(slot);
+        self.open_step(slot, vec![part], false);
+    }
+
+    /// Joins the last step of the record's chain, if it still takes values; says whether it did.
+    pub(super) fn join_waiting(&mut self, slot: DeliverySlot, _now: Instant) -> bool {
+        let delivery = &self.deliveries[slot.0];
+        if !delivery.policy.coalesce {
+            return false;
+        }
+        let Some(last) = self.last_of_chain(&delivery.record.record) else {
+            return false;
+        };
+        let Some(step) = self.steps.get(&last) else {
+            return false;
+        };
+        let StepKind::Record(work) = &step.kind else {
+            return false;
+        };
+        let same_way = work.existing == delivery.record.existing
+            && work.when_missing == delivery.record.when_missing;
+        if !same_way || !work.is_joinable(step.state) || !self.all_coalesce(work) {
+            return false;
+        }
+        let mut part = self.part_of(slot);
+        let front = self
+            .steps
+            .get(&last)
+            .is_some_and(|s| s.state != State::Chained);
+        // The front's marks cannot change while it waits; a step behind it is looked at again when it gets there.
+        if front && self.drop_stale(slot, &mut part) {
+            return true;
+        }
+        if let Some(work) = self.record_work(last) {
+            work.parts.push(part);
+            in_order(&mut work.parts);
+        }
+        self.counts.coalesced += 1;
+        true
+    }
+
+    /// Attaches to the step on the wire when that step writes the same values anyway.
+    fn ride_along(&mut self, slot: DeliverySlot) -> bool {
+        let delivery = &self.deliveries[slot.0];
+        let Some(last) = self.last_of_chain(&delivery.record.record) else {
+            return false;
+        };
+        let Some(step) = self.steps.get(&last) else {
+            return false;
+        };
+        let StepKind::Record(work) = &step.kind else {
+            return false;
+        };
+        let same_way = work.existing == delivery.record.existing
+            && work.when_missing == delivery.record.when_missing;
+        let rides = delivery.policy.coalesce
+            && same_way
+            && !work.alone
+            && work.is_being_written(step.state);
+        if !rides || !adds_nothing(&delivery.record.properties, &work.sent) {
+            return false;
+        }
+        let part = self.part_of(slot);
+        if let Some(work) = self.record_work(last) {
+            work.riders.push(part);
+        }
+        self.counts.coalesced += 1;
+        true
+    }
+
+    /// Merges with a write that was confirmed a moment ago and says the same: the same outcome as arriving that moment
+    /// earlier would have had.
+    fn is_known_to_stand(&mut self, slot: DeliverySlot, now: Instant) -> bool {
+        let delivery = &self.deliveries[slot.0];
+        let idle = self.last_of_chain(&delivery.record.record).is_none();
+        if !delivery.policy.coalesce || !idle {
+            return false;
+        }
+        let RecordStep {
+            record,
+            properties,
+            person,
+            ..
+        } = &delivery.record;
+        let Some(id) = self
+            .recent
+            .same(record, properties, now, self.settings.max_age)
+        else {
+            return false;
+        };
+        if record.object == ObjectType::contacts() && !self.people.knows(person, &id) {
+            return false;
+        }
+        self.counts.coalesced += 1;
+        let delivery = &mut self.deliveries[slot.0];
+        delivery.written = Some(id);
+        delivery.merged = true;
+        self.todo.push_back(Todo::RecordDone(slot));
+        true
+    }
+
+    /// Makes a step of its own at the end of the record's chain.
+    pub(super) fn open_step(
+        &mut self,
+        slot: DeliverySlot,
+        parts: Vec<Part>,
+        alone: bool,
+    ) -> StepId {
+        let delivery = &self.deliveries[slot.0];
+        let work = new_work(&delivery.record, parts, alone || !delivery.policy.coalesce);
+        let record = work.record.clone();
+        let step = self.add_step(StepKind::Record(Box::new(work)));
+        let chain = self.chains.entry(record).or_default();
+        chain.steps.push_back(step);
+        if chain.steps.len() == 1 {
+            self.todo.push_back(Todo::Ready(step));
+        }
+        step
+    }
+
+    /// Creates a contact that an association needs; no delivery stands behind it.
+    pub(super) fn open_wanted_contact(&mut self, plan: &RecordStep, wanted_by: StepId) {
+        if let Some(last) = self.last_of_chain(&plan.record)
+            && let Some(work) = self.record_work(last)
+        {
+            work.wanted_by.push(wanted_by);
+            return;
+        }
+        let mut work = new_work(plan, Vec::new(), false);
+        work.wanted_by.push(wanted_by);
+        let step = self.add_step(StepKind::Record(Box::new(work)));
+        self.chains
+            .entry(plan.record.clone())
+            .or_default()
+            .steps
+            .push_back(step);
+        self.todo.push_back(Todo::Ready(step));
+    }
+
+    /// Looks at a step whose turn has come once more: what a newer event has written meanwhile is taken out of it.
+    pub(super) fn freshen(&mut self, step: StepId) {
+        let Some(Step {
+            kind: StepKind::Record(work),
+            ..
+        }) = self.steps.get(&step)
+        else {
+            return;
+        };
+        if !matches!(
+            work.phase,
+            Phase::Read | Phase::Search | Phase::Upsert | Phase::Update(_)
+        ) {
+            return;
+        }
+        let record = work.record.clone();
+        let mut parts = std::mem::take(&mut self.record_work_mut(step).parts);
+        let had_parts = !parts.is_empty();
+        parts.retain_mut(|part| !self.drop_stale(part.delivery, part));
+        in_order(&mut parts);
+        let work = self.record_work_mut(step);
+        work.parts = parts;
+        if had_parts && work.parts.is_empty() && work.wanted_by.is_empty() {
+            self.close_record_step(step, &record);
+        }
+    }
+
+    /// Takes out of a part what a newer event has written; ends the delivery when nothing is left of it.
+    fn drop_stale(&mut self, slot: DeliverySlot, part: &mut Part) -> bool {
+        let record = self.deliveries[slot.0].record.record.clone();
+        let stale = self.recent.drop_stale(&record, part);
+        if stale.is_empty() {
+            return false;
+        }
+        if stale.iter().any(|name| name.as_str() == LIFECYCLE_STAGE) {
+            part.stage = None;
+        }
+        if part.properties.is_empty() {
+            let id = self.recent.id(&record).cloned();
+            self.end_stale(slot, id);
+            return true;
+        }
+        for property in stale {
+            self.deliveries[slot.0].notes.push(Note::DroppedProperty {
+                property,
+                reason: "stale",
+            });
+        }
+        false
+    }
+
+    /// Nothing of the values is left, but the record is there: an association is still wanted.
+    fn end_stale(&mut self, slot: DeliverySlot, record: Option<RecordId>) {
+        let delivery = &mut self.deliveries[slot.0];
+        if delivery.associate.is_some() && record.is_some() {
+            delivery.written = record;
+            self.todo.push_back(Todo::RecordDone(slot));
+        } else {
+            self.end_without_record(slot, Ending::Skipped(SkipReason::Stale));
+        }
+    }
+
+    /// A read or search of a record step came back.
+    pub(super) fn record_found(&mut self, step: StepId, found: Vec<Found>, now: Instant) {
+        let Some(work) = self.record_work(step) else {
+            return;
+        };
+        let phase = work.phase.clone();
+        let next = match (phase, found.as_slice(), &work.existing, work.when_missing) {
+            (Phase::Verify(write), _, _, _) => return self.verified(step, *write, &found, now),
+            (Phase::Read | Phase::Search, [one], _, _) => Some(Phase::Update(one.id.clone())),
+            (Phase::Read, [], Existing::Search(_), _) => Some(Phase::Search),
+            (Phase::Read | Phase::Search, [], _, WhenMissing::Create) => Some(Phase::Upsert),
+            (Phase::Read | Phase::Search, [], _, WhenMissing::Skip) => None,
+            _ => return self.not_unique(step, found.len(), now),
+        };
+        match next {
+            Some(phase) => {
+                work.phase = phase;
+                self.todo.push_back(Todo::Ready(step));
+            }
+            None => self.record_missing(step),
+        }
+    }
+
+    /// There is no record and none is to be created.
+    fn record_missing(&mut self, step: StepId) {
+        let work = self.record_work_mut(step);
+        let record = work.record.clone();
+        let parts = std::mem::take(&mut work.parts);
+        for part in parts {
+            self.end_without_record(part.delivery, Ending::Skipped(SkipReason::NotFound));
+        }
+        self.close_record_step(step, &record);
+    }
+
+    /// HubSpot wrote the record.
+    pub(super) fn record_written(
+        &mut self,
+        step: StepId,
+        id: RecordId,
+        stage: Option<&str>,
+        now: Instant,
+    ) {
+        let Some(work) = self.record_work(step) else {
+            return;
+        };
+        match work.phase.clone() {
+            Phase::ClearStage(id, wish) => {
+                work.phase = Phase::SetStage(id, wish);
+                self.todo.push_back(Todo::Ready(step));
+                return;
+            }
+            Phase::SetStage(id, _) => return self.record_confirmed(step, &id, now),
+            _ => (),
+        }
+        let wish = stage_of(&work.parts);
+        let record = work.record.clone();
+        let sent = work.sent.clone();
+        self.recent.confirm(&record, &id, &sent, now);
+        match self.stage_to_force(step, wish, stage) {
+            Some(wish) => {
+                self.record_work_mut(step).phase = Phase::ClearStage(id, wish);
+                self.todo.push_back(Todo::Ready(step));
+            }
+            None => self.record_confirmed(step, &id, now),
+        }
+    }
+
+    /// The stage to clear and set, when HubSpot kept another one and the mapping wants it moved backwards.
+    ///
+    /// A worker that dies between the two leaves the stage empty, and the event uncommitted: the event comes again and sets it.
+    fn stage_to_force(
+        &self,
+        step: StepId,
+        wish: Option<LifecycleStage>,
+        shown: Option<&str>,
+    ) -> Option<LifecycleStage> {
+        let wish = wish?;
+        let shown = shown?;
+        let StepKind::Record(work) = &self.steps.get(&step)?.kind else {
+            return None;
+        };
+        let wisher = work.parts.iter().rev().find(|part| part.stage.is_some())?;
+        let both_ways = self.deliveries[wisher.delivery.0].policy.lifecycle == Lifecycle::BothWays;
+        (both_ways && shown.trim().to_lowercase() != wish.as_str()).then_some(wish)
+    }
+
+    /// The record stands as wished: contacts are remembered first, so that nobody misses them once the offset counts.
+    fn record_confirmed(&mut self, step: StepId, id: &RecordId, now: Instant) {
+        let Some(work) = self.record_work(step) else {
+            return;
+        };
+        let is_contact = work.record.object == ObjectType::contacts();
+        if is_contact {
+            let person = self.people_of(step);
+            if !person.is_empty() && !self.people.knows(&person, id) {
+                self.people.keep(&person, id);
+                self.record_work_mut(step).phase = Phase::Remember(id.clone());
+                if let Some(step) = self.steps.get_mut(&step) {
+                    step.state = State::Asking;
+                }
+                let inquiry = Inquiry::KeepContact {
+                    person: person.to_vec(),
+                    contact: id.clone(),
+                };
+                self.ask(Asker::Remember(step), inquiry);
+                return;
+            }
+        }
+        self.record_closed(step, id, now);
+    }
+
+    /// The fleet remembers the contact; links that waited for it come back.
+    pub(super) fn contact_remembered(&mut self, step: StepId, finding: Finding, now: Instant) {
+        let Some(work) = self.record_work(step) else {
+            return;
+        };
+        let Phase::Remember(id) = work.phase.clone() else {
+            return;
+        };
+        let person = self.people_of(step);
+        if let Finding::Links(links) = finding {
+            for link in links {
+                self.make_waiting_link(link, &person, &id, now);
+            }
+        }
+        self.record_closed(step, &id, now);
+    }
+
+    /// Ends a written step: the newest delivery wrote it, the others' values went with it.
+    fn record_closed(&mut self, step: StepId, id: &RecordId, now: Instant) {
+        let work = self.record_work_mut(step);
+        let record = work.record.clone();
+        let parts = std::mem::take(&mut work.parts);
+        let riders = std::mem::take(&mut work.riders);
+        let wanted_by = std::mem::take(&mut work.wanted_by);
+        let newest = parts.len().saturating_sub(1);
+        for (n, part) in parts.into_iter().chain(riders).enumerate() {
+            let delivery = &mut self.deliveries[part.delivery.0];
+            delivery.written = Some(id.clone());
+            delivery.merged = n != newest;
+            self.todo.push_back(Todo::RecordDone(part.delivery));
+        }
+        for association in wanted_by {
+            self.pair(association, id.clone(), now);
+        }
+        self.close_record_step(step, &record);
+    }
+
+    /// Takes a step out of its chain; the next one's turn has come.
+    pub(super) fn close_record_step(&mut self, step: StepId, record: &RecordRef) {
+        self.steps.remove(&step);
+        let Some(chain) = self.chains.get_mut(record) else {
+            return;
+        };
+        chain.steps.retain(|s| *s != step);
+        match chain.steps.front() {
+            Some(next) => self.todo.push_back(Todo::Ready(*next)),
+            None => {
+                self.chains.remove(record);
+            }
+        }
+    }
+
+    /// What the step writes now, by event time per value.
+    pub(super) fn compose_record(&mut self, step: StepId) {
+        let work = self.record_work_mut(step);
+        work.sent = compose(&work.parts);
+    }
+
+    /// The keys of everybody whose delivery stands in a contact step, most telling first, each once.
+    fn people_of(&self, step: StepId) -> Person {
+        let mut person = Person::new();
+        let Some(Step {
+            kind: StepKind::Record(work),
+            ..
+        }) = self.steps.get(&step)
+        else {
+            return person;
+        };
+        for part in work.parts.iter().chain(&work.riders) {
+            for key in &self.deliveries[part.delivery.0].record.person {
+                if !person.contains(key) {
+                    person.push(key.clone());
+                }
+            }
+        }
+        if person.is_empty() && !work.wanted_by.is_empty() {
+            person.push(IdentityKey::Email(Box::from(&*work.record.value)));
+        }
+        person.sort();
+        person
+    }
+
+    fn last_of_chain(&self, record: &RecordRef) -> Option<StepId> {
+        self.chains
+            .get(record)
+            .and_then(|chain| chain.steps.back().copied())
+    }
+
+    fn all_coalesce(&self, work: &RecordWork) -> bool {
+        work.parts
+            .iter()
+            .all(|part| self.deliveries[part.delivery.0].policy.coalesce)
+    }
+
+    /// Moves a delivery's values into a part.
+    pub(super) fn part_of(&mut self, slot: DeliverySlot) -> Part {
+        let delivery = &mut self.deliveries[slot.0];
+        Part {
+            delivery: slot,
+            time: delivery.time,
+            arrival: delivery.arrival,
+            properties: std::mem::take(&mut delivery.record.properties),
+            stage: delivery.record.stage.clone(),
+        }
+    }
+
+    pub(super) fn record_work(&mut self, step: StepId) -> Option<&mut RecordWork> {
+        match self.steps.get_mut(&step) {
+            Some(Step {
+                kind: StepKind::Record(work),
+                ..
+            }) => Some(work),
+            _ => None,
+        }
+    }
+
+    /// The work of a step that is known to be a record's.
+    pub(super) fn record_work_mut(&mut self, step: StepId) -> &mut RecordWork {
+        self.record_work(step)
+            .expect("the caller holds the id of an open record step")
+    }
+}
+
+fn new_work(plan: &RecordStep, parts: Vec<Part>, alone: bool) -> RecordWork {
+    RecordWork {
+        record: plan.record.clone(),
+        existing: plan.existing.clone(),
+        when_missing: plan.when_missing,
+        needs: plan.needs.clone(),
+        parts,
+        riders: Vec::new(),
+        sent: Vec::new(),
+        phase: RecordWork::first_phase(&plan.existing, plan.when_missing),
+        alone,
+        tried: false,
+        ensured_again: false,
+        gone_once: false,
+        wanted_by: Vec::new(),
+    }
+}

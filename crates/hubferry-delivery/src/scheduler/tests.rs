@@ -1,0 +1,1167 @@
+//! The scheduler against a HubSpot that is a plain map, and against oracles computed from the events alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hubferry_actions::{
+    AssociateStep, AssociationType, Existing, Lifecycle, LifecycleStage, ObjectType,
+    OnMissingContact, Plan, Policy, PropertyDefinition, PropertyName, PropertyText, RecordId,
+    RecordRef, RecordStep, WhenMissing,
+};
+use hubferry_event::{EventTime, IdentityKey};
+use hubferry_hubspot::{
+    Answers, Bucket, Call, Cause, Code, Done, ErrorClass, Found, Hold, HoldScope, Outcome, Refusal,
+    Rejection, Request, Resume, StepId,
+};
+use hubferry_memory::{EnsureState, Finding, Inquiry, Link};
+use proptest::prelude::*;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+
+use super::{CallId, Scheduler, SchedulerSettings, WallClock};
+use crate::admission::{Admission, Delivery, DeliveryId, MappingIndex};
+use crate::ending::{Ending, Note, SkipReason, Stage};
+
+const BUCKETS: [Bucket; 3] = [Bucket::Burst, Bucket::Associations, Bucket::Search];
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Events
+
+fn policy() -> Policy {
+    Policy {
+        coalesce: true,
+        drop_unknown_property: false,
+        drop_invalid_property: false,
+        lifecycle: Lifecycle::BothWays,
+        on_missing_contact: OnMissingContact::Wait,
+        link_wait: Duration::from_secs(3600),
+        required: Vec::new(),
+    }
+}
+
+fn properties(values: &[(&str, &str)]) -> Vec<(PropertyName, PropertyText)> {
+    values
+        .iter()
+        .map(|(n, v)| (PropertyName::new(n), PropertyText::new(v)))
+        .collect()
+}
+
+fn user(n: &str) -> IdentityKey {
+    IdentityKey::User(n.into())
+}
+
+fn email_of(n: &str) -> String {
+    format!("{n}@example.com")
+}
+
+fn contact_plan(name: &str, time: i64, values: &[(&str, &str)], policy: Policy) -> Plan {
+    let email = email_of(name);
+    Plan {
+        time: EventTime::from_millis(time),
+        record: RecordStep {
+            record: RecordRef {
+                object: ObjectType::contacts(),
+                id_property: PropertyName::new("email"),
+                value: Arc::from(email.as_str()),
+            },
+            properties: properties(values),
+            existing: Existing::ById,
+            when_missing: WhenMissing::Create,
+            stage: values
+                .iter()
+                .find(|(n, _)| *n == "lifecyclestage")
+                .and_then(|(_, v)| LifecycleStage::parse(v)),
+            person: [user(name), IdentityKey::Email(email.into())]
+                .into_iter()
+                .collect(),
+            needs: None,
+        },
+        associate: None,
+        policy: Arc::new(policy),
+    }
+}
+
+fn company_plan(
+    group: &str,
+    person: Option<&str>,
+    time: i64,
+    values: &[(&str, &str)],
+    policy: Policy,
+) -> Plan {
+    Plan {
+        time: EventTime::from_millis(time),
+        record: RecordStep {
+            record: RecordRef {
+                object: ObjectType::companies(),
+                id_property: PropertyName::new("segment_group_id"),
+                value: Arc::from(group),
+            },
+            properties: properties(values),
+            existing: Existing::ById,
+            when_missing: WhenMissing::Create,
+            stage: None,
+            person: [].into_iter().collect(),
+            needs: Some(PropertyDefinition {
+                object: ObjectType::companies(),
+                name: PropertyName::new("segment_group_id"),
+                label: "Segment Group ID",
+                description: "",
+                group: "companyinformation",
+                unique: true,
+                hidden: true,
+            }),
+        },
+        associate: person.map(|name| AssociateStep {
+            person: [user(name)].into_iter().collect(),
+            with: ObjectType::contacts(),
+            kind: AssociationType::company_to_contact(),
+        }),
+        policy: Arc::new(policy),
+    }
+}
+
+fn identify(id: u64, name: &str, time: i64, values: &[(&str, &str)]) -> Admission {
+    admission(
+        id,
+        0,
+        [user(name), IdentityKey::Email(email_of(name).into())],
+        contact_plan(name, time, values, policy()),
+    )
+}
+
+fn group(id: u64, group: &str, name: &str, time: i64, values: &[(&str, &str)]) -> Admission {
+    let keys = [user(name), IdentityKey::Group(group.into())];
+    admission(
+        id,
+        1,
+        keys,
+        company_plan(group, Some(name), time, values, policy()),
+    )
+}
+
+fn admission(
+    id: u64,
+    mapping: u32,
+    keys: impl IntoIterator<Item = IdentityKey>,
+    plan: Plan,
+) -> Admission {
+    Admission {
+        keys: keys.into_iter().collect(),
+        deliveries: vec![Delivery {
+            id: DeliveryId(id),
+            mapping: MappingIndex(mapping),
+            plan,
+        }],
+        origin: None,
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// HubSpot and the fleet's memory, as plain maps
+
+/// What goes wrong, in thousandths of calls or inputs.
+#[derive(Clone, Copy, Default, Debug)]
+struct Faults {
+    throttled: u32,
+    transient: u32,
+    /// Written, but no answer came.
+    ambiguous: u32,
+    unaccounted: u32,
+    /// A batch with a bad value is refused as a whole instead of per input.
+    whole: u32,
+}
+
+#[derive(Default)]
+struct Portal {
+    next_id: u64,
+    ids: BTreeMap<(String, String), String>,
+    records: BTreeMap<String, BTreeMap<String, String>>,
+    history: BTreeMap<String, Vec<BTreeMap<String, String>>>,
+    associations: BTreeSet<(String, String)>,
+    properties: BTreeSet<String>,
+    calls: Vec<(String, usize)>,
+    people: BTreeMap<IdentityKey, RecordId>,
+    links: Vec<(Vec<IdentityKey>, Link)>,
+}
+
+impl Portal {
+    fn id_of(&mut self, object: &ObjectType, value: &str) -> String {
+        let key = (object.as_str().to_owned(), value.to_owned());
+        if let Some(id) = self.ids.get(&key) {
+            return id.clone();
+        }
+        self.next_id += 1;
+        let id = self.next_id.to_string();
+        self.ids.insert(key, id.clone());
+        id
+    }
+
+    fn write(&mut self, id: &str, values: &[(PropertyName, PropertyText)]) -> Option<String> {
+        let record = self.records.entry(id.to_owned()).or_default();
+        let mut written = BTreeMap::new();
+        for (name, value) in values {
+            written.insert(name.as_str().to_owned(), value.expose().to_owned());
+            let backwards = name.as_str() == "lifecyclestage"
+                && record
+                    .get("lifecyclestage")
+                    .is_some_and(|now| rank(now) > rank(value.expose()))
+                && !value.expose().is_empty();
+            if !backwards {
+                record.insert(name.as_str().to_owned(), value.expose().to_owned());
+            }
+        }
+        let stage = record.get("lifecyclestage").cloned();
+        self.history.entry(id.to_owned()).or_default().push(written);
+        stage
+    }
+
+    fn answer(&mut self, call: &Call, faults: Faults, chance: &mut StdRng) -> Answers {
+        let steps = call.request.steps();
+        let distinct: BTreeSet<_> = steps.iter().collect();
+        assert_eq!(distinct.len(), steps.len(), "a step stands twice in a call");
+        assert!(!steps.is_empty() && steps.len() <= call.request.endpoint().max_inputs());
+        self.calls
+            .push((call.request.endpoint().name(), steps.len()));
+        if happens(chance, faults.throttled) {
+            return each(&steps, |_| Outcome::Throttled {
+                resume: Resume::Limiter,
+                bucket: Bucket::Burst,
+            });
+        }
+        if happens(chance, faults.transient) {
+            return each(&steps, |_| Outcome::Transient {
+                cause: Cause::Server(500),
+                after: None,
+            });
+        }
+        let ambiguous = happens(chance, faults.ambiguous);
+        let whole = happens(chance, faults.whole);
+        let answers = self.do_it(call, whole, faults, chance);
+        if ambiguous && !matches!(call.request, Request::Read { .. }) {
+            return each(&steps, |_| Outcome::Transient {
+                cause: Cause::Timeout,
+                after: None,
+            });
+        }
+        answers
+    }
+
+    fn do_it(&mut self, call: &Call, whole: bool, faults: Faults, chance: &mut StdRng) -> Answers {
+        match &call.request {
+            Request::Upsert {
+                object,
+                id_property,
+                inputs,
+            } => {
+                let values: BTreeSet<_> = inputs.iter().map(|i| i.value.clone()).collect();
+                assert_eq!(
+                    values.len(),
+                    inputs.len(),
+                    "a record stands twice in a call"
+                );
+                if id_property.as_str() == "segment_group_id" {
+                    assert!(
+                        self.properties.contains("segment_group_id"),
+                        "the property was not ensured"
+                    );
+                }
+                if whole && inputs.iter().any(|i| bad(&i.properties).is_some()) {
+                    return Answers::Refused(Refusal {
+                        rejection: rejection(None),
+                        culprits: Vec::new(),
+                    });
+                }
+                let mut answers = Vec::new();
+                for input in inputs {
+                    let outcome = match bad(&input.properties) {
+                        Some(name) => Outcome::Rejected(rejection(Some(name))),
+                        None => {
+                            let id = self.id_of(object, &input.value);
+                            let lost = happens(chance, faults.unaccounted);
+                            let written = !lost || happens(chance, 500);
+                            let stage = if written {
+                                self.write(&id, &input.properties)
+                            } else {
+                                None
+                            };
+                            if !written && !self.records.contains_key(&id) {
+                                self.ids.retain(|_, known| *known != id);
+                            }
+                            if lost {
+                                Outcome::Unaccounted
+                            } else {
+                                Outcome::Done(Done::Written {
+                                    id: RecordId::new(&id),
+                                    created: None,
+                                    stage,
+                                })
+                            }
+                        }
+                    };
+                    answers.push((input.step, outcome));
+                }
+                Answers::PerStep(answers)
+            }
+            Request::Update { inputs, .. } => {
+                let ids: BTreeSet<_> = inputs.iter().map(|i| i.id.clone()).collect();
+                assert_eq!(ids.len(), inputs.len(), "a record stands twice in a call");
+                let answers = inputs.iter().map(|input| {
+                    let stage = self.write(input.id.as_str(), &input.properties);
+                    (
+                        input.step,
+                        Outcome::Done(Done::Written {
+                            id: input.id.clone(),
+                            created: Some(false),
+                            stage,
+                        }),
+                    )
+                });
+                Answers::PerStep(answers.collect())
+            }
+            Request::Read {
+                object,
+                properties,
+                inputs,
+                ..
+            } => {
+                let answers = inputs.iter().map(|input| {
+                    let key = (object.as_str().to_owned(), input.value.to_string());
+                    let found = self.ids.get(&key).map(|id| {
+                        let record = &self.records[id];
+                        let shown = properties.iter().filter_map(|name| {
+                            record
+                                .get(name.as_str())
+                                .filter(|v| !v.is_empty())
+                                .map(|v| (name.clone(), PropertyText::new(v)))
+                        });
+                        Found {
+                            id: RecordId::new(id),
+                            properties: shown.collect(),
+                        }
+                    });
+                    (
+                        input.step,
+                        Outcome::Done(Done::Found(found.into_iter().collect())),
+                    )
+                });
+                Answers::PerStep(answers.collect())
+            }
+            Request::Search { inputs, .. } => {
+                let answers = inputs.iter().map(|input| {
+                    let hits = self.records.iter().filter(|(_, record)| {
+                        input
+                            .filters
+                            .iter()
+                            .all(|(n, v)| record.get(n.as_str()).is_some_and(|w| w == v.expose()))
+                    });
+                    let found = hits.map(|(id, _)| Found {
+                        id: RecordId::new(id),
+                        properties: Vec::new(),
+                    });
+                    (input.step, Outcome::Done(Done::Found(found.collect())))
+                });
+                Answers::PerStep(answers.collect())
+            }
+            Request::Associate { inputs, .. } => {
+                let answers = inputs.iter().map(|input| {
+                    assert!(
+                        self.records.contains_key(input.from.as_str())
+                            && self.records.contains_key(input.to.as_str())
+                    );
+                    self.associations
+                        .insert((input.from.as_str().to_owned(), input.to.as_str().to_owned()));
+                    (input.step, Outcome::Done(Done::There))
+                });
+                Answers::PerStep(answers.collect())
+            }
+            Request::CreateProperty { step, definition } => {
+                self.properties.insert(definition.name.as_str().to_owned());
+                Answers::PerStep(vec![(*step, Outcome::Done(Done::There))])
+            }
+        }
+    }
+
+    fn remember(&mut self, inquiries: Vec<Inquiry>) -> Vec<Finding> {
+        inquiries
+            .into_iter()
+            .map(|inquiry| self.remember_one(inquiry))
+            .collect()
+    }
+
+    fn remember_one(&mut self, inquiry: Inquiry) -> Finding {
+        match inquiry {
+            Inquiry::FindContact { person } => {
+                Finding::Contact(person.iter().find_map(|k| self.people.get(k).cloned()))
+            }
+            Inquiry::KeepContact { person, contact } => {
+                for key in &person {
+                    self.people.insert(key.clone(), contact.clone());
+                }
+                let links = self
+                    .links
+                    .iter()
+                    .filter(|(waits, _)| waits.iter().any(|k| person.contains(k)));
+                Finding::Links(links.map(|(_, link)| link.clone()).collect())
+            }
+            Inquiry::KeepLink { person, link } => {
+                let contact = person.iter().find_map(|k| self.people.get(k).cloned());
+                if contact.is_none() {
+                    self.links.push((person, link));
+                }
+                Finding::LinkKept(contact)
+            }
+            Inquiry::DropLinks { links, .. } => {
+                self.links.retain(|(_, link)| !links.contains(&link.id));
+                Finding::Kept
+            }
+            Inquiry::ForgetContact { person } => {
+                for key in person {
+                    self.people.remove(&key);
+                }
+                Finding::Kept
+            }
+            Inquiry::ClaimEnsure { .. } => Finding::Ensure(EnsureState::Claimed),
+            Inquiry::EnsureDone { .. } | Inquiry::ForgetEnsure { .. } => Finding::Kept,
+        }
+    }
+}
+
+fn happens(chance: &mut StdRng, thousandths: u32) -> bool {
+    chance.random_range(0..1000) < thousandths
+}
+
+fn rank(stage: &str) -> usize {
+    ["", "subscriber", "lead", "customer"]
+        .iter()
+        .position(|s| *s == stage)
+        .unwrap_or(0)
+}
+
+fn bad(properties: &[(PropertyName, PropertyText)]) -> Option<&PropertyName> {
+    properties
+        .iter()
+        .find(|(_, v)| v.expose().starts_with("bad"))
+        .map(|(n, _)| n)
+}
+
+fn rejection(property: Option<&PropertyName>) -> Rejection {
+    Rejection {
+        code: Code::PropertyOption,
+        class: ErrorClass::Input,
+        status: Some(400),
+        category: Some("VALIDATION_ERROR".to_owned()),
+        sub_category: None,
+        property: property.cloned(),
+        message: "not an option".to_owned(),
+        correlation_id: None,
+    }
+}
+
+fn each(steps: &[StepId], outcome: impl Fn(StepId) -> Outcome) -> Answers {
+    Answers::PerStep(steps.iter().map(|s| (*s, outcome(*s))).collect())
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The driver: permits, time and answers, in whatever order chance gives
+
+struct Driver {
+    scheduler: Scheduler,
+    portal: Portal,
+    faults: Faults,
+    chance: StdRng,
+    now: Instant,
+    wire: Vec<(CallId, Call)>,
+    rounds: Vec<(super::RoundId, Vec<Inquiry>)>,
+    endings: BTreeMap<u64, Ending>,
+}
+
+impl Driver {
+    fn new(faults: Faults, seed: u64) -> Self {
+        let now = tokio::time::Instant::now().into_std();
+        let settings = SchedulerSettings {
+            seed,
+            ..SchedulerSettings::default()
+        };
+        let mappings = vec!["acme/contacts".to_owned(), "acme/companies".to_owned()];
+        Self {
+            scheduler: Scheduler::new(
+                settings,
+                mappings,
+                WallClock {
+                    at: now,
+                    ms: 1_700_000_000_000,
+                },
+            ),
+            portal: Portal::default(),
+            faults,
+            chance: StdRng::seed_from_u64(seed),
+            now,
+            wire: Vec::new(),
+            rounds: Vec::new(),
+            endings: BTreeMap::new(),
+        }
+    }
+
+    fn admit(&mut self, admission: Admission) {
+        self.scheduler.admit(admission, self.now);
+        self.collect();
+    }
+
+    fn collect(&mut self) {
+        for ended in self.scheduler.take_ended() {
+            let twice = self.endings.insert(ended.delivery.0, ended.ending);
+            assert!(twice.is_none(), "delivery {} ended twice", ended.delivery.0);
+        }
+    }
+
+    /// Sends whatever is due.
+    fn fill(&mut self) {
+        self.scheduler.tick(self.now);
+        for bucket in BUCKETS {
+            while self.scheduler.wants(bucket, self.now).is_some() {
+                let Some((id, call)) = self.scheduler.fill(bucket, self.now) else {
+                    break;
+                };
+                self.wire.push((id, call));
+            }
+        }
+        if let Some(round) = self.scheduler.inquire() {
+            self.rounds.push(round);
+        }
+        self.collect();
+    }
+
+    /// Lets one thing happen that is under way; `false` when nothing is.
+    fn happen(&mut self) -> bool {
+        let open = self.wire.len() + self.rounds.len();
+        if open == 0 {
+            return false;
+        }
+        let pick = self.chance.random_range(0..open);
+        if pick < self.wire.len() {
+            let (id, call) = self.wire.swap_remove(pick);
+            let answers = self.portal.answer(&call, self.faults, &mut self.chance);
+            self.scheduler.settle(id, answers, self.now);
+        } else {
+            let (round, inquiries) = self.rounds.swap_remove(pick - self.wire.len());
+            let findings = self.portal.remember(inquiries);
+            self.scheduler.learn(round, findings, self.now);
+        }
+        self.collect();
+        true
+    }
+
+    fn run(&mut self) {
+        for _ in 0..100_000 {
+            self.fill();
+            if self.happen() {
+                continue;
+            }
+            match self.scheduler.wake_at() {
+                Some(at) => self.now = at.max(self.now),
+                None => break,
+            }
+        }
+        assert!(
+            self.scheduler.is_idle(),
+            "work is left, and nothing would wake it"
+        );
+    }
+
+    fn calls(&self) -> usize {
+        self.portal
+            .calls
+            .iter()
+            .filter(|(name, _)| !name.starts_with("properties"))
+            .count()
+    }
+
+    fn contact(&self, name: &str) -> &BTreeMap<String, String> {
+        &self.portal.records[&self.portal.ids[&("contacts".to_owned(), email_of(name))]]
+    }
+}
+
+fn delivered() -> Ending {
+    Ending::Delivered { notes: Vec::new() }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Scenarios
+
+#[test]
+fn a_thousand_people_in_a_hundred_companies_cost_about_twelve_calls() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    for n in 0..1_000u64 {
+        driver.admit(identify(
+            2 * n,
+            &format!("p{n}"),
+            1,
+            &[("firstname", "Ada")],
+        ));
+        driver.admit(group(
+            2 * n + 1,
+            &format!("g{}", n % 100),
+            &format!("p{n}"),
+            2,
+            &[("name", "Acme")],
+        ));
+    }
+    driver.run();
+    assert_eq!(driver.endings.len(), 2_000);
+    assert_eq!(driver.portal.associations.len(), 1_000);
+    assert!(
+        driver.calls() <= 15,
+        "{} calls: {:?}",
+        driver.calls(),
+        driver.portal.calls
+    );
+}
+
+#[test]
+fn waiting_writes_of_one_contact_become_one_and_each_delivery_ends() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    driver.admit(identify(
+        1,
+        "ada",
+        10,
+        &[("firstname", "one"), ("plan", "free")],
+    ));
+    driver.admit(identify(2, "ada", 20, &[("firstname", "two")]));
+    driver.admit(identify(3, "ada", 15, &[("plan", "old"), ("city", "")]));
+    driver.run();
+    assert_eq!(
+        driver.portal.calls,
+        [("contacts/batch/upsert".to_owned(), 1)]
+    );
+    assert_eq!(driver.endings[&1], Ending::Merged);
+    assert_eq!(driver.endings[&2], delivered());
+    assert_eq!(driver.endings[&3], Ending::Merged);
+    let contact = driver.contact("ada");
+    assert_eq!(
+        (
+            contact["firstname"].as_str(),
+            contact["plan"].as_str(),
+            contact["city"].as_str()
+        ),
+        ("two", "old", "")
+    );
+}
+
+#[test]
+fn with_coalescing_off_every_value_is_written() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    for n in 0..3 {
+        let policy = Policy {
+            coalesce: false,
+            ..policy()
+        };
+        let value = n.to_string();
+        let plan = contact_plan("ada", n, &[("step", value.as_str())], policy);
+        driver.admit(admission(n.unsigned_abs(), 0, [user("ada")], plan));
+    }
+    driver.run();
+    let written: Vec<_> = driver.portal.history["1"]
+        .iter()
+        .map(|w| w["step"].clone())
+        .collect();
+    assert_eq!(written, ["0", "1", "2"]);
+    assert!(driver.endings.values().all(|e| *e == delivered()));
+}
+
+#[test]
+fn a_late_event_does_not_put_old_values_back() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    driver.admit(identify(1, "ada", 20, &[("firstname", "new")]));
+    driver.run();
+    driver.admit(identify(2, "ada", 10, &[("firstname", "old")]));
+    driver.admit(identify(
+        3,
+        "ada",
+        10,
+        &[("firstname", "old"), ("city", "Paris")],
+    ));
+    driver.run();
+    assert_eq!(driver.endings[&2], Ending::Skipped(SkipReason::Stale));
+    let Ending::Delivered { notes } = &driver.endings[&3] else {
+        panic!("{:?}", driver.endings[&3])
+    };
+    assert_eq!(
+        notes,
+        &[Note::DroppedProperty {
+            property: PropertyName::new("firstname"),
+            reason: "stale"
+        }]
+    );
+    assert_eq!(driver.contact("ada")["firstname"], "new");
+    assert_eq!(driver.contact("ada")["city"], "Paris");
+}
+
+#[test]
+fn a_group_event_waits_for_the_contact_of_its_person() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    driver.admit(identify(1, "ada", 1, &[]));
+    driver.admit(group(2, "g", "ada", 2, &[("name", "Acme")]));
+    driver.run();
+    let order: Vec<_> = driver
+        .portal
+        .calls
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .filter(|n| !n.starts_with("prop"))
+        .collect();
+    assert_eq!(
+        order,
+        [
+            "contacts/batch/upsert",
+            "companies/batch/upsert",
+            "associations/companies/contacts/batch/create"
+        ]
+    );
+}
+
+#[test]
+fn a_company_before_its_contact_is_written_and_linked_when_the_contact_appears() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    driver.admit(group(1, "g", "ada", 1, &[("name", "Acme")]));
+    driver.run();
+    assert_eq!(
+        driver.endings[&1],
+        Ending::Delivered {
+            notes: vec![Note::WaitingLink]
+        }
+    );
+    assert!(driver.portal.associations.is_empty());
+    driver.admit(identify(2, "ada", 2, &[]));
+    driver.run();
+    assert_eq!(driver.portal.associations.len(), 1);
+    assert!(
+        driver.portal.links.is_empty(),
+        "a link that is made does not wait any more"
+    );
+}
+
+#[test]
+fn a_missing_contact_is_created_skipped_or_refused_as_the_mapping_says() {
+    for (on_missing, expected) in [
+        (OnMissingContact::Create, delivered()),
+        (
+            OnMissingContact::Skip,
+            Ending::Delivered {
+                notes: vec![Note::MissingTarget],
+            },
+        ),
+    ] {
+        let mut driver = Driver::new(Faults::default(), 1);
+        let mut plan = company_plan(
+            "g",
+            Some("ada"),
+            1,
+            &[],
+            Policy {
+                on_missing_contact: on_missing,
+                ..policy()
+            },
+        );
+        plan.associate
+            .as_mut()
+            .unwrap()
+            .person
+            .push(IdentityKey::Email(email_of("ada").into()));
+        driver.admit(admission(1, 1, [user("ada")], plan));
+        driver.run();
+        assert_eq!(driver.endings[&1], expected);
+        assert_eq!(
+            driver.portal.associations.len(),
+            usize::from(on_missing == OnMissingContact::Create)
+        );
+    }
+    let mut driver = Driver::new(Faults::default(), 1);
+    let refuse = Policy {
+        on_missing_contact: OnMissingContact::DeadLetter,
+        ..policy()
+    };
+    driver.admit(admission(
+        1,
+        1,
+        [user("ada")],
+        company_plan("g", Some("ada"), 1, &[], refuse),
+    ));
+    driver.run();
+    let Ending::Dead(death) = &driver.endings[&1] else {
+        panic!("{:?}", driver.endings[&1])
+    };
+    assert_eq!(
+        (death.rejection.code, death.stage),
+        (Code::AssociationContactMissing, Stage::Association)
+    );
+}
+
+#[test]
+fn a_stage_moves_backwards_by_clearing_it_first() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    driver.admit(identify(1, "ada", 1, &[("lifecyclestage", "customer")]));
+    driver.run();
+    driver.admit(identify(
+        2,
+        "ada",
+        2,
+        &[("lifecyclestage", "lead"), ("city", "Paris")],
+    ));
+    driver.run();
+    assert_eq!(driver.contact("ada")["lifecyclestage"], "lead");
+    let history: Vec<_> = driver.portal.history["1"]
+        .iter()
+        .map(|w| (w.get("lifecyclestage").cloned(), w.len()))
+        .collect();
+    let stage = |s: &str| Some(s.to_owned());
+    assert_eq!(
+        history,
+        [
+            (stage("customer"), 1),
+            (stage("lead"), 2),
+            (stage(""), 1),
+            (stage("lead"), 1)
+        ]
+    );
+}
+
+#[test]
+fn one_bad_record_costs_only_itself_when_the_whole_batch_is_refused() {
+    let mut driver = Driver::new(
+        Faults {
+            whole: 1_000,
+            ..Faults::default()
+        },
+        1,
+    );
+    for n in 0..100u64 {
+        let city = if n == 37 { "bad" } else { "Paris" };
+        driver.admit(identify(n, &format!("p{n}"), 1, &[("city", city)]));
+    }
+    driver.run();
+    let dead: Vec<_> = driver
+        .endings
+        .iter()
+        .filter(|(_, e)| matches!(e, Ending::Dead(_)))
+        .map(|(n, _)| *n)
+        .collect();
+    assert_eq!(dead, [37]);
+    assert_eq!(driver.portal.records.len(), 99);
+    assert!(driver.calls() <= 16, "{} calls", driver.calls());
+}
+
+#[test]
+fn a_refused_property_takes_down_only_the_deliveries_that_carry_it() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    driver.admit(identify(
+        1,
+        "ada",
+        1,
+        &[("city", "bad"), ("firstname", "one")],
+    ));
+    driver.admit(identify(2, "ada", 2, &[("firstname", "two")]));
+    driver.run();
+    assert!(matches!(driver.endings[&1], Ending::Dead(_)));
+    assert_eq!(driver.endings[&2], delivered());
+    assert_eq!(driver.contact("ada")["firstname"], "two");
+}
+
+#[test]
+fn a_mapping_may_drop_what_hubspot_refuses() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    let plan = contact_plan(
+        "ada",
+        1,
+        &[("city", "bad"), ("firstname", "Ada")],
+        Policy {
+            drop_invalid_property: true,
+            ..policy()
+        },
+    );
+    driver.admit(admission(1, 0, [user("ada")], plan));
+    driver.run();
+    let note = Note::DroppedProperty {
+        property: PropertyName::new("city"),
+        reason: "invalid",
+    };
+    assert_eq!(driver.endings[&1], Ending::Delivered { notes: vec![note] });
+    assert_eq!(driver.contact("ada")["firstname"], "Ada");
+}
+
+#[test]
+fn a_record_that_is_missing_and_not_to_be_created_is_skipped() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    let mut plan = company_plan("g", None, 1, &[("name", "Acme")], policy());
+    plan.record.when_missing = WhenMissing::Skip;
+    driver.admit(admission(1, 1, [user("ada")], plan));
+    driver.run();
+    assert_eq!(driver.endings[&1], Ending::Skipped(SkipReason::NotFound));
+    assert!(driver.portal.records.is_empty());
+}
+
+#[test]
+fn a_record_found_by_its_values_is_adopted_and_two_are_refused() {
+    let search = |id: u64, group: &str| {
+        let mut plan = company_plan(group, None, 1, &[("name", "Acme")], policy());
+        plan.record.existing = Existing::Search(properties(&[("domain", "acme.io")]));
+        admission(id, 1, [user(group)], plan)
+    };
+    let mut driver = Driver::new(Faults::default(), 1);
+    driver
+        .portal
+        .write("7", &properties(&[("domain", "acme.io")]));
+    driver.admit(search(1, "g"));
+    driver.run();
+    assert_eq!(driver.endings[&1], delivered());
+    assert_eq!(driver.portal.records["7"]["segment_group_id"], "g");
+    driver
+        .portal
+        .write("8", &properties(&[("domain", "acme.io")]));
+    driver.admit(search(2, "h"));
+    driver.run();
+    let Ending::Dead(death) = &driver.endings[&2] else {
+        panic!("{:?}", driver.endings[&2])
+    };
+    assert_eq!(death.rejection.code, Code::NotUnique);
+}
+
+#[test]
+fn a_held_portal_sends_nothing_but_a_probe_and_ends_nothing() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    for n in 0..10 {
+        driver.admit(identify(n, &format!("p{n}"), 1, &[]));
+    }
+    driver.now += Duration::from_millis(25);
+    driver.fill();
+    let (id, call) = driver.wire.pop().unwrap();
+    let held = |_| Outcome::Held {
+        scope: HoldScope::Portal,
+        reason: Hold::Auth {
+            message: "revoked".to_owned(),
+        },
+    };
+    driver
+        .scheduler
+        .settle(id, each(&call.request.steps(), held), driver.now);
+    driver.collect();
+    driver.now += Duration::from_secs(29);
+    driver.fill();
+    assert!(driver.wire.is_empty() && driver.endings.is_empty());
+    assert_eq!(driver.scheduler.holds().len(), 1);
+    driver.now += Duration::from_secs(1);
+    driver.run();
+    assert_eq!(driver.endings.len(), 10);
+    assert!(driver.scheduler.holds().is_empty());
+}
+
+#[test]
+fn a_held_mapping_leaves_the_others_running() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    driver.admit(identify(1, "ada", 1, &[]));
+    driver.now += Duration::from_millis(25);
+    driver.fill();
+    let (id, call) = driver.wire.pop().unwrap();
+    let held = |_| Outcome::Held {
+        scope: HoldScope::Mapping,
+        reason: Hold::Scope {
+            message: "contacts".to_owned(),
+        },
+    };
+    driver
+        .scheduler
+        .settle(id, each(&call.request.steps(), held), driver.now);
+    driver.admit(admission(
+        2,
+        1,
+        [user("bob")],
+        company_plan("g", None, 1, &[], policy()),
+    ));
+    for _ in 0..20 {
+        driver.now += Duration::from_millis(25);
+        driver.fill();
+        while driver.happen() {}
+    }
+    assert_eq!(driver.endings.keys().copied().collect::<Vec<_>>(), [2]);
+    driver.run();
+    assert_eq!(driver.endings.len(), 2);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Properties
+
+#[derive(Clone, Debug)]
+enum Act {
+    Identify {
+        person: u8,
+        late: bool,
+        city: Option<u8>,
+        bad: bool,
+    },
+    Group {
+        person: u8,
+        company: u8,
+        bad: bool,
+    },
+    Pass(u8),
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = prop_oneof![
+        4 => (0u8..8, prop::bool::weighted(0.1), prop::option::of(0u8..3), prop::bool::weighted(0.1))
+            .prop_map(|(person, late, city, bad)| Act::Identify { person, late, city, bad }),
+        3 => (0u8..8, 0u8..3, prop::bool::weighted(0.05))
+            .prop_map(|(person, company, bad)| Act::Group { person, company, bad }),
+        2 => (1u8..6).prop_map(Act::Pass),
+    ];
+    prop::collection::vec(act, 1..80)
+}
+
+fn faults() -> impl Strategy<Value = Faults> {
+    prop_oneof![
+        Just(Faults::default()),
+        (0u32..200, 0u32..200, 0u32..200, 0u32..30, 0u32..1000).prop_map(
+            |(throttled, transient, ambiguous, unaccounted, whole)| Faults {
+                throttled,
+                transient,
+                ambiguous,
+                unaccounted,
+                whole
+            }
+        ),
+    ]
+}
+
+/// An event with a value that HubSpot refuses: object, record, property, time, and the association it wants. It dies unless a
+/// newer value took the place of the refused one before it was sent.
+type Bad = (
+    &'static str,
+    String,
+    &'static str,
+    i64,
+    Option<(String, String)>,
+);
+
+/// What the events alone say: per record and property the value of the newest event that is not bad.
+#[derive(Default)]
+struct Oracle {
+    values: BTreeMap<(String, String, String), (i64, String)>,
+    associations: BTreeSet<(String, String)>,
+    contacts: BTreeSet<String>,
+    bad: BTreeMap<u64, Bad>,
+    events: u64,
+}
+
+impl Oracle {
+    fn set(&mut self, object: &str, record: &str, property: &str, time: i64, value: &str) {
+        let key = (object.to_owned(), record.to_owned(), property.to_owned());
+        match self.values.get(&key) {
+            Some((known, _)) if time < *known => (),
+            _ => {
+                self.values.insert(key, (time, value.to_owned()));
+            }
+        }
+    }
+}
+
+proptest! {
+
+    /// Whatever goes wrong in passing: every delivery ends exactly once; exactly the bad ones die; HubSpot shows, per
+    /// property, the value of the newest good event; every association is made whose contact exists; and no record's
+    /// `seq` ever goes back.
+    #[test]
+    fn nothing_is_lost_invented_or_put_back(acts in acts(), faults in faults(), seed in any::<u64>()) {
+        let mut driver = Driver::new(faults, seed);
+        let mut oracle = Oracle::default();
+        for (n, act) in acts.iter().enumerate() {
+            let time = i64::try_from(n).unwrap() + 1_000;
+            let id = oracle.events;
+            match act {
+                Act::Pass(times) => for _ in 0..*times {
+                    driver.fill();
+                    driver.happen();
+                    driver.now += Duration::from_millis(10);
+                },
+                Act::Identify { person, late, city, bad } => {
+                    let name = format!("p{person}");
+                    let time = if *late { time - 500 } else { time };
+                    let seq = format!("{time:06}");
+                    let value = if *bad { "bad".to_owned() } else { format!("c{}", city.unwrap_or(9)) };
+                    let mut values = vec![("seq", seq.as_str())];
+                    if city.is_some() || *bad { values.push(("city", value.as_str())); }
+                    driver.admit(identify(id, &name, time, &values));
+                    if *bad { oracle.bad.insert(id, ("contacts", email_of(&name), "city", time, None)); } else {
+                        for (property, value) in &values { oracle.set("contacts", &email_of(&name), property, time, value); }
+                        oracle.contacts.insert(name);
+                    }
+                    oracle.events += 1;
+                }
+                Act::Group { person, company, bad } => {
+                    let (name, gid) = (format!("p{person}"), format!("g{company}"));
+                    let seq = format!("{time:06}");
+                    let value = if *bad { "bad" } else { "Acme" };
+                    let values = [("seq", seq.as_str()), ("name", value)];
+                    driver.admit(group(id, &gid, &name, time, &values));
+                    if *bad { oracle.bad.insert(id, ("companies", gid.clone(), "name", time, Some((gid, name)))); } else {
+                        for (property, value) in &values { oracle.set("companies", &gid, property, time, value); }
+                        oracle.associations.insert((gid, name));
+                    }
+                    oracle.events += 1;
+                }
+            }
+        }
+        driver.run();
+        prop_assert_eq!(driver.endings.len() as u64, oracle.events);
+        let lost: BTreeSet<u64> = driver.endings.iter()
+            .filter(|(_, e)| matches!(e, Ending::Dead(d) if d.rejection.code == Code::Unaccounted)).map(|(n, _)| *n).collect();
+        let dead: BTreeSet<u64> = driver.endings.iter()
+            .filter(|(n, e)| matches!(e, Ending::Dead(_)) && !lost.contains(n)).map(|(n, _)| *n).collect();
+        prop_assert!(dead.iter().all(|n| oracle.bad.contains_key(n)), "a good event is dead: {:?}", dead);
+        prop_assume!(lost.is_empty());
+        for alive in oracle.bad.keys().filter(|n| !dead.contains(n)) {
+            let (object, record, property, time, pair) = &oracle.bad[alive];
+            let newest = oracle.values.get(&((*object).to_owned(), record.clone(), (*property).to_owned()));
+            prop_assert!(newest.is_some_and(|(t, _)| t >= time), "event {} was bad and alive without a newer value", alive);
+            oracle.associations.extend(pair.clone());
+        }
+        for ((object, record, property), (_, value)) in &oracle.values {
+            let id = &driver.portal.ids[&(object.clone(), record.clone())];
+            prop_assert_eq!(driver.portal.records[id].get(property), Some(value), "{} {} {}", object, record, property);
+        }
+        let made: BTreeSet<(String, String)> = driver.portal.associations.clone();
+        let wanted: BTreeSet<(String, String)> = oracle.associations.iter()
+            .filter(|(_, name)| oracle.contacts.contains(name))
+            .map(|(gid, name)| (
+                driver.portal.ids[&("companies".to_owned(), gid.clone())].clone(),
+                driver.portal.ids[&("contacts".to_owned(), email_of(name))].clone(),
+            )).collect();
+        prop_assert_eq!(made, wanted);
+        for writes in driver.portal.history.values() {
+            let seqs: Vec<_> = writes.iter().filter_map(|w| w.get("seq")).collect();
+            prop_assert!(seqs.is_sorted(), "a record went back in time: {:?}", seqs);
+        }
+    }
+
+    /// A busy worker forgets old records, never the order of what is under way.
+    #[test]
+    fn small_memories_lose_no_delivery(acts in acts(), seed in any::<u64>()) {
+        let mut driver = Driver::new(Faults::default(), seed);
+        let one = NonZeroUsize::MIN;
+        let settings = SchedulerSettings { recent_records: one, known_people: one, seed, ..SchedulerSettings::default() };
+        driver.scheduler = Scheduler::new(settings, vec![String::new(); 2], WallClock { at: driver.now, ms: 0 });
+        let mut events = 0u64;
+        for act in &acts {
+            match act {
+                Act::Identify { person, .. } => driver.admit(identify(events, &format!("p{person}"), 1, &[("a", "b")])),
+                Act::Group { person, company, .. } => {
+                    driver.admit(group(events, &format!("g{company}"), &format!("p{person}"), 1, &[]));
+                }
+                Act::Pass(_) => continue,
+            }
+            events += 1;
+        }
+        driver.run();
+        prop_assert_eq!(driver.endings.len() as u64, events);
+    }
+}
