@@ -199,6 +199,8 @@ impl Bucket {
         let is_restarting = self.paused_until > 0 && now < self.paused_until + self.rule.window;
         let burst = if is_restarting { 1 } else { self.rule.burst };
         let interval = self.interval();
+        // What comes due while a slot is in its last quarter goes together in the next; a smaller burst would lose it.
+        let burst = burst.max(1 + self.rule.least_left() / interval);
         (self.full_at + cost * interval).saturating_sub(burst * interval)
     }
 

@@ -100,3 +100,6 @@ fn meet(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

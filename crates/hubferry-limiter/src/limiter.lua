@@ -101,6 +101,7 @@ local function paced(r, s, cost)
   local is_restarting = s[PAUSED] > 0 and now < s[PAUSED] + r.window
   local burst = is_restarting and 1 or r.burst
   local every = interval(r, s)
+  burst = max(burst, 1 + floor(r.least_left / every))
   return max(0, s[FULL] + cost * every - burst * every)
 end
 

@@ -66,7 +66,8 @@ pub struct LimitSettings {
     pub spread: Duration,
     /// H: how far ahead a permit may be booked.
     pub horizon: Duration,
-    /// B: how many calls may go at once after silence.
+    /// B: how many calls may go at once after silence. Never fewer than come due in a quarter of a slot, since permits are
+    /// not opened in its last quarter.
     pub burst: NonZeroU32,
 }
 
@@ -98,7 +99,8 @@ impl LimitSettings {
 }
 
 fn quarter(max: NonZeroU32) -> NonZeroU32 {
-    NonZeroU32::new(max.get() / 4).unwrap_or(NonZeroU32::MIN)
+    // Rounded up: with a burst of one, every delay between two asks would be lost for good.
+    NonZeroU32::new(max.get().div_ceil(4)).unwrap_or(NonZeroU32::MIN)
 }
 
 /// What a store without any memory of a limit means.
