@@ -1,0 +1,132 @@
+//! `hubferry check`: every mistake before the first event.
+
+use hubferry_stream::{DeadLetterTopic, reachable};
+use serde_json::json;
+
+use crate::config::{Configuration, Loaded};
+use crate::exit::Failure;
+use crate::output::{self, Form};
+use crate::portals::{self, START_PATIENCE};
+use crate::run::{kafka_client, tell_warnings};
+
+/// What was asked of a check.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    /// Ask the broker, Redis and HubSpot.
+    pub(crate) live: bool,
+    /// Warnings count as problems.
+    pub(crate) strict: bool,
+    /// How the result is printed.
+    pub(crate) form: Form,
+}
+
+/// Says what was found; the configuration itself was read without a problem already.
+///
+/// # Errors
+///
+/// Warnings when strict, and whatever does not answer when live.
+pub(crate) async fn check(loaded: Loaded, asked: Asked) -> Result<(), Failure> {
+    let Loaded {
+        configuration,
+        warnings,
+    } = loaded;
+    if asked.form == Form::Text {
+        tell_warnings(&warnings);
+    }
+    let mut found = vec![shape(&configuration)];
+    let mut trouble = Vec::new();
+    if let Some(kafka) = &configuration.kafka {
+        kafka_client(kafka)
+            .check()
+            .map_err(|error| Failure::Usage(format!("config_invalid: {error}")))?;
+    }
+    if asked.live {
+        live(&configuration, &mut found, &mut trouble).await;
+    }
+    match asked.form {
+        Form::Text => {
+            for line in &found {
+                output::print(&format!("ok  {line}\n"))?;
+            }
+        }
+        Form::Json => output::print_json(&json!({
+            "ok": found,
+            "warnings": warnings,
+            "problems": trouble,
+        }))?,
+    }
+    if !trouble.is_empty() {
+        return Err(Failure::Outside(trouble.join("\nhubferry: ")));
+    }
+    if asked.strict && !warnings.is_empty() {
+        return Err(Failure::Usage(format!(
+            "{} warnings, and --strict",
+            warnings.len()
+        )));
+    }
+    Ok(())
+}
+
+fn shape(configuration: &Configuration) -> String {
+    let enabled: Vec<_> = configuration
+        .destinations
+        .iter()
+        .filter(|destination| destination.enabled)
+        .collect();
+    let mappings = enabled
+        .iter()
+        .flat_map(|destination| &destination.mappings)
+        .filter(|mapping| mapping.enabled)
+        .count();
+    format!(
+        "configuration {}: {} destinations, {mappings} mappings",
+        configuration.hash,
+        enabled.len()
+    )
+}
+
+async fn live(configuration: &Configuration, found: &mut Vec<String>, trouble: &mut Vec<String>) {
+    if let Some(kafka) = &configuration.kafka {
+        let client = kafka_client(kafka);
+        match reachable(&client, START_PATIENCE).await {
+            Ok(reached) => {
+                found.push(format!(
+                    "kafka at {}: {} brokers",
+                    client.brokers, reached.brokers
+                ));
+                let template = DeadLetterTopic::parse(&kafka.dead_letter_topic);
+                for topic in &kafka.topics {
+                    let parked = template.as_ref().map(|template| template.of(topic));
+                    for name in std::iter::once(topic.clone()).chain(parked) {
+                        match reached.topics.get(&name) {
+                            Some(partitions) => {
+                                found.push(format!("topic {name}: {partitions} partitions"))
+                            }
+                            None => trouble.push(format!(
+                                "topic `{name}` does not exist at {}",
+                                client.brokers
+                            )),
+                        }
+                    }
+                }
+            }
+            Err(error) => trouble.push(error.to_string()),
+        }
+    }
+    if let Some(redis) = &configuration.redis {
+        match portals::redis(redis).await {
+            Ok(_) => found.push(format!("redis at {}", redis.shown())),
+            Err(failure) => trouble.push(failure.to_string()),
+        }
+    }
+    for destination in configuration.destinations.iter().filter(|one| one.enabled) {
+        let asked = match portals::client(destination) {
+            Ok(client) => portals::ask(destination, &client).await,
+            Err(failure) => Err(failure),
+        };
+        match asked {
+            Ok(portal) => found.push(format!("destination {}: portal {portal}", destination.name)),
+            Err(failure) => trouble.push(failure.to_string()),
+        }
+    }
+}

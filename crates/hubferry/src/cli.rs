@@ -1,0 +1,244 @@
+//! The command line: what can be asked, and who answers.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{self, Loaded, Surroundings};
+use crate::exit::Failure;
+use crate::log::{self, Usual};
+use crate::output::{self, Form};
+use crate::{check, demo, produce, run, sim};
+
+const EXAMPLES: &str = "\
+Examples:
+  hubferry demo                                        see it work: nothing else is needed
+  hubferry check --config hubferry.yaml                find every mistake before the first event
+  hubferry run --config hubferry.yaml                  the worker: Kafka to HubSpot
+  hubferry run --config c.yaml --input events.ndjson   the same for a file, without Kafka
+
+Exit codes: 0 done, nothing lost; 1 configuration or command line; 2 data; 3 something outside (broker, Redis, HubSpot)";
+
+/// Carries customer events from Kafka into HubSpot: ordered per user, in full batches, within the limit.
+#[derive(Parser, Debug)]
+#[command(name = "hubferry", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args, Debug)]
+struct Common {
+    /// Configuration: a YAML or JSON file, or a folder with hubferry.yaml and mappings/*.yaml; repeatable
+    #[arg(long, short, value_name = "PATH", global = true)]
+    config: Vec<PathBuf>,
+    /// How results are printed
+    #[arg(
+        long,
+        short,
+        value_name = "FORM",
+        global = true,
+        default_value = "text"
+    )]
+    output: OutputForm,
+}
+
+#[derive(Clone, Copy, ValueEnum, Debug)]
+enum OutputForm {
+    #[value(alias = "table")]
+    Text,
+    Json,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Show the whole thing in a minute: embedded broker, simulated HubSpot, sample events
+    Demo(DemoArgs),
+    /// Run the worker; with --input, carry the events of a file and end
+    Run(RunArgs),
+    /// Put NDJSON events on the topic, keyed by identity
+    Produce(ProduceArgs),
+    /// Check configuration and mappings; with --live, broker, Redis and token too
+    Check(CheckArgs),
+    /// Serve the HubSpot simulator
+    Sim(SimArgs),
+    /// About the configuration file
+    Config(ConfigArgs),
+}
+
+#[derive(Args, Debug)]
+struct DemoArgs {
+    /// Makes another stream of sample events
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Args, Debug)]
+struct RunArgs {
+    /// Events as NDJSON instead of a topic; `-` is standard input
+    #[arg(long, value_name = "FILE|-")]
+    input: Option<String>,
+    /// Where the dead letters of --input go, one JSON object a line
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "dead-letters.ndjson",
+        requires = "input"
+    )]
+    dead_letters: PathBuf,
+}
+
+#[derive(Args, Debug)]
+struct ProduceArgs {
+    /// Events as NDJSON; `-` is standard input
+    #[arg(value_name = "FILE|-")]
+    file: String,
+    /// The topic, when it is not the first of the configuration
+    #[arg(long, value_name = "TOPIC")]
+    topic: Option<String>,
+}
+
+#[derive(Args, Debug)]
+struct CheckArgs {
+    /// Also ask the broker, Redis and HubSpot
+    #[arg(long)]
+    live: bool,
+    /// Warnings count as problems
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Args, Debug)]
+struct SimArgs {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Faults to inject, a JSON file
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
+    /// Makes the same choices again
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Args, Debug)]
+struct ConfigArgs {
+    #[command(subcommand)]
+    command: ConfigCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum ConfigCommand {
+    /// Print the commented file with every key and its default
+    Reference,
+}
+
+/// Reads the command line of the process, does what it says, and says how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let around = Surroundings::of_process();
+    let cli = match parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    match dispatch(cli, &around) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::tell(&format!("hubferry: {failure}"));
+            ExitCode::from(&failure)
+        }
+    }
+}
+
+/// Help and version end well; anything else clap refuses is a mistake of the command line: 1, not clap's 2.
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
+    Cli::try_parse_from(arguments).map_err(|error| {
+        // A closed terminal is no reason to change the exit code.
+        error.print().ok();
+        if error.use_stderr() {
+            ExitCode::from(1)
+        } else {
+            ExitCode::SUCCESS
+        }
+    })
+}
+
+fn dispatch(cli: Cli, around: &Surroundings) -> Result<(), Failure> {
+    let form = match cli.common.output {
+        OutputForm::Text => Form::Text,
+        OutputForm::Json => Form::Json,
+    };
+    let paths = cli.common.config;
+    match cli.command {
+        Command::Demo(args) => {
+            log::start(Usual::Warn, around);
+            runtime()?.block_on(Box::pin(demo::demo(args.seed, form)))
+        }
+        Command::Run(args) => match args.input {
+            Some(input) => {
+                log::start(Usual::Warn, around);
+                let loaded = load(&paths, around)?;
+                let asked = run::OverFile {
+                    input,
+                    dead_letters: args.dead_letters,
+                    form,
+                };
+                runtime()?.block_on(Box::pin(run::over_file(loaded, asked)))
+            }
+            None => {
+                log::start(Usual::Info, around);
+                let loaded = load(&paths, around)?;
+                runtime()?.block_on(Box::pin(run::over_kafka(loaded)))
+            }
+        },
+        Command::Produce(args) => {
+            log::start(Usual::Warn, around);
+            let loaded = load(&paths, around)?;
+            runtime()?.block_on(Box::pin(produce::produce(
+                loaded, &args.file, args.topic, form,
+            )))
+        }
+        Command::Check(args) => {
+            log::start(Usual::Warn, around);
+            let asked = check::Asked {
+                live: args.live,
+                strict: args.strict,
+                form,
+            };
+            let loaded = load(&paths, around)?;
+            runtime()?.block_on(Box::pin(check::check(loaded, asked)))
+        }
+        Command::Sim(args) => {
+            log::start(Usual::Info, around);
+            runtime()?.block_on(Box::pin(sim::sim(args.listen, args.faults, args.seed)))
+        }
+        Command::Config(args) => match args.command {
+            ConfigCommand::Reference => output::print(config::REFERENCE),
+        },
+    }
+}
+
+fn load(paths: &[PathBuf], around: &Surroundings) -> Result<Loaded, Failure> {
+    if paths.is_empty() {
+        return Err(Failure::Usage(
+            "no configuration: add --config FILE (`hubferry config reference` prints one to start from)"
+                .to_owned(),
+        ));
+    }
+    config::load(paths, around).map_err(Failure::Problems)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Outside(format!("could not start the runtime: {error}")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,361 @@
+//! Destinations: a portal, how to talk to it, and the mappings that feed it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hubferry_hubspot::{ApiVersion, Auth, BaseUrl, Secret};
+use serde_json::Value;
+
+use super::layers::Surroundings;
+use super::mapping::{MappingEntry, mappings};
+use super::meant::at_least_one;
+use super::problem::Problems;
+use super::section::Section;
+
+/// A named portal with its mappings.
+#[derive(Debug)]
+pub struct Destination {
+    /// Its name, unique in the configuration.
+    pub name: String,
+    /// Whether anything is sent there.
+    pub enabled: bool,
+    /// The names by which an event's `integrations` may switch it off.
+    pub aliases: Vec<String>,
+    /// How to talk to the portal.
+    pub hubspot: HubSpot,
+    /// What feeds it; the disabled ones are here too.
+    pub mappings: Vec<MappingEntry>,
+}
+
+/// `hubspot` of a destination.
+#[derive(Debug)]
+pub struct HubSpot {
+    /// Where HubSpot is.
+    pub base_url: BaseUrl,
+    /// The set of paths.
+    pub version: ApiVersion,
+    /// The prefix of the events paths, when it differs from the version's.
+    pub events_prefix: Option<String>,
+    /// The portal this has to be; checked against the token.
+    pub portal_id: Option<u64>,
+    /// How calls are authorised.
+    pub auth: Auth,
+    /// How long a call for a single record may take.
+    pub timeout_single: Duration,
+    /// How long a batch call may take.
+    pub timeout_batch: Duration,
+    /// The limits of the portal.
+    pub limits: Limits,
+}
+
+/// `hubspot.limits`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Calls in any ten seconds.
+    pub ten_seconds: NonZeroU32,
+    /// Association batches in any ten seconds.
+    pub associations: NonZeroU32,
+    /// Searches in any second.
+    pub search: NonZeroU32,
+}
+
+pub(crate) const DEFAULT_GROUP_ID: &str = "segment_group_id";
+const DEFAULT_BASE_URL: &str = "https://api.hubapi.com";
+
+/// Reads the list of destinations.
+pub(crate) fn destinations(
+    written: Option<&Value>,
+    around: &Surroundings,
+    problems: &Problems,
+) -> Vec<Destination> {
+    let items = match written {
+        None => &[][..],
+        Some(Value::Array(items)) => items,
+        Some(_) => {
+            problems.invalid("destinations", "not a list of destinations");
+            return Vec::new();
+        }
+    };
+    let mut names = BTreeSet::new();
+    let read: Vec<Destination> = items
+        .iter()
+        .enumerate()
+        .filter_map(|(index, item)| {
+            let name = item.get("name").and_then(Value::as_str);
+            let path = format!(
+                "destinations[{}]",
+                name.map_or_else(|| index.to_string(), ToOwned::to_owned)
+            );
+            if name.is_some_and(|name| !names.insert(name.to_owned())) {
+                problems.invalid(&path, "the name is used twice");
+            }
+            destination(&path, item, around, problems)
+        })
+        .collect();
+    if items.is_empty() {
+        problems.invalid(
+            "destinations",
+            "nothing is enabled: add a destination with a mapping",
+        );
+    } else if problems.count() == 0 && enabled_mappings(&read) == 0 {
+        problems.invalid(
+            "destinations",
+            "nothing is enabled: no destination has an enabled mapping",
+        );
+    }
+    read
+}
+
+fn enabled_mappings(destinations: &[Destination]) -> usize {
+    destinations
+        .iter()
+        .filter(|destination| destination.enabled)
+        .flat_map(|destination| &destination.mappings)
+        .filter(|mapping| mapping.enabled)
+        .count()
+}
+
+fn destination(
+    path: &str,
+    item: &Value,
+    around: &Surroundings,
+    problems: &Problems,
+) -> Option<Destination> {
+    let section = Section::at(path, Some(item), problems);
+    let name = section.text("name").unwrap_or_default();
+    if name.is_empty() || name.contains(['/', ' ']) {
+        section.missing("name", "a name without spaces and slashes");
+    }
+    let enabled = section.flag("enabled", true);
+    let aliases = section.texts("aliases").unwrap_or_else(|| {
+        hubferry_event::DEFAULT_ALIASES
+            .map(ToOwned::to_owned)
+            .to_vec()
+    });
+    let group_id_property = section
+        .text("group_id_property")
+        .unwrap_or_else(|| DEFAULT_GROUP_ID.to_owned());
+    let deletion = section.section("deletion");
+    deletion.later("enabled");
+    deletion.later("mode");
+    deletion.finish();
+    let hubspot = hubspot(section.section("hubspot"), around);
+    let mappings_path = section.path_of("mappings");
+    let mappings = mappings(
+        &mappings_path,
+        section.raw("mappings"),
+        &name,
+        &group_id_property,
+        problems,
+    );
+    section.finish();
+    Some(Destination {
+        name,
+        enabled,
+        aliases,
+        hubspot: hubspot?,
+        mappings,
+    })
+}
+
+fn hubspot(section: Section<'_>, around: &Surroundings) -> Option<HubSpot> {
+    let base_url = base_url(&section);
+    let version = section
+        .choice(
+            "api_version",
+            &[
+                ("2026-03", ApiVersion::V2026_03),
+                ("2026-09", ApiVersion::V2026_09),
+                ("v3", ApiVersion::Legacy),
+                ("v4", ApiVersion::Legacy),
+            ],
+        )
+        .unwrap_or(ApiVersion::V2026_03);
+    let events_prefix = section.text("events_prefix");
+    let portal_id = section.number("portal_id");
+    let timeouts = section.section("timeouts");
+    let timeout_single = timeouts.duration("single", Duration::from_secs(10));
+    let timeout_batch = timeouts.duration("batch", Duration::from_secs(30));
+    timeouts.finish();
+    let limits = limits(section.section("limits"));
+    let auth = if section.raw("auth").is_some() {
+        auth(section.section("auth"), around)
+    } else {
+        section.missing("auth", "{ kind: private_app, token_file: PATH }, with token_env: NAME instead, or { kind: oauth, … }");
+        None
+    };
+    section.finish();
+    Some(HubSpot {
+        base_url: base_url?,
+        version,
+        events_prefix,
+        portal_id,
+        auth: auth?,
+        timeout_single,
+        timeout_batch,
+        limits,
+    })
+}
+
+fn base_url(section: &Section<'_>) -> Option<BaseUrl> {
+    let text = section
+        .text("base_url")
+        .unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
+    match BaseUrl::parse(&text) {
+        Ok(url) => Some(url),
+        Err(error) => {
+            let path = section.path_of("base_url");
+            section
+                .problems()
+                .invalid(&path, format!("{text:?}: {error}"));
+            None
+        }
+    }
+}
+
+fn limits(section: Section<'_>) -> Limits {
+    let limits = Limits {
+        ten_seconds: section.limit("ten_seconds", at_least_one(100)),
+        associations: section.limit("associations", at_least_one(100)),
+        search: section.limit("search", at_least_one(5)),
+    };
+    for key in [
+        "ten_seconds_ceiling",
+        "event_sends",
+        "daily",
+        "others_share",
+    ] {
+        section.later(key);
+    }
+    section.finish();
+    limits
+}
+
+fn auth(section: Section<'_>, around: &Surroundings) -> Option<Auth> {
+    #[derive(Clone, Copy)]
+    enum Kind {
+        PrivateApp,
+        OAuth,
+    }
+    let kind = section.choice(
+        "kind",
+        &[("private_app", Kind::PrivateApp), ("oauth", Kind::OAuth)],
+    );
+    if section.raw("kind").is_none() {
+        section.missing("kind", "private_app or oauth");
+    }
+    let auth = match kind {
+        None => return None,
+        Some(Kind::PrivateApp) => {
+            let keys = SecretKeys {
+                file: "token_file",
+                env: "token_env",
+                inline: "token",
+            };
+            secret(&section, keys, around).map(Auth::Private)
+        }
+        Some(Kind::OAuth) => oauth(&section, around),
+    };
+    section.finish();
+    auth
+}
+
+fn oauth(section: &Section<'_>, around: &Surroundings) -> Option<Auth> {
+    let client_id = section.text("client_id");
+    if client_id.is_none() {
+        section.missing("client_id", "the id of the app");
+    }
+    let client_secret = SecretKeys {
+        file: "client_secret_file",
+        env: "client_secret_env",
+        inline: "client_secret",
+    };
+    let refresh_token = SecretKeys {
+        file: "refresh_token_file",
+        env: "refresh_token_env",
+        inline: "refresh_token",
+    };
+    let client_secret = secret(section, client_secret, around);
+    let refresh_token = secret(section, refresh_token, around);
+    Some(Auth::OAuth {
+        client_id: client_id?,
+        client_secret: client_secret?,
+        refresh_token: refresh_token?,
+    })
+}
+
+/// The three ways to name one secret.
+#[derive(Clone, Copy)]
+struct SecretKeys {
+    file: &'static str,
+    env: &'static str,
+    inline: &'static str,
+}
+
+fn secret(section: &Section<'_>, keys: SecretKeys, around: &Surroundings) -> Option<Secret> {
+    let SecretKeys { file, env, inline } = keys;
+    let from_file = section.text(file);
+    let from_env = section.text(env);
+    let from_line = section.secret(inline);
+    let given = [from_file.is_some(), from_env.is_some(), from_line.is_some()];
+    if given.iter().filter(|given| **given).count() > 1 {
+        let path = section.path_of(file);
+        section.problems().invalid(
+            &path,
+            format!("give one of {file}, {env} and {inline}, not several"),
+        );
+        return None;
+    }
+    if let Some(file) = from_file {
+        return match read_secret_file(&PathBuf::from(file)) {
+            Ok(text) => Some(Secret::new(&text)),
+            Err(message) => {
+                section
+                    .problems()
+                    .invalid(&section.path_of(keys.file), message);
+                None
+            }
+        };
+    }
+    if let Some(name) = from_env {
+        let found = around.variables.get(&name).map(|text| text.trim());
+        let Some(text) = found.filter(|text| !text.is_empty()) else {
+            let message = format!("the environment variable {name} is not set");
+            section.problems().invalid(&section.path_of(env), message);
+            return None;
+        };
+        return Some(Secret::new(text));
+    }
+    if let Some(text) = from_line {
+        let path = section.path_of(inline);
+        section.problems().warn(format!(
+            "{path} stands in the file itself: prefer {file} or {env}"
+        ));
+        return Some(Secret::new(&text));
+    }
+    section.missing(
+        file,
+        &format!("a file with the secret (or {env}: NAME, or {inline}: TEXT)"),
+    );
+    None
+}
+
+/// Reads a secret from a file, without the line end.
+pub(crate) fn read_secret_file(path: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("could not read {}: {error}", path.display()))?;
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(format!("{} is empty", path.display()));
+    }
+    Ok(text.to_owned())
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}

@@ -1,0 +1,377 @@
+//! What is meant: checked types, with the defaults of everything that was not written.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hubferry_event::{Format, ReadLimits};
+use hubferry_stream::GroupProtocol;
+use serde_json::Value;
+
+use super::destination::{Destination, destinations};
+use super::layers::Surroundings;
+use super::problem::Problems;
+use super::section::Section;
+
+/// A whole configuration, checked.
+#[derive(Debug)]
+pub struct Configuration {
+    /// Where events come from; absent for runs over a file.
+    pub kafka: Option<Kafka>,
+    /// What the fleet shares; absent for a single process.
+    pub redis: Option<Redis>,
+    /// How a message is read.
+    pub input: Input,
+    /// How much may be in flight.
+    pub intake: Intake,
+    /// How steps are gathered.
+    pub delivery: Delivery,
+    /// The shape of the limiter's windows.
+    pub limiter: LimiterShape,
+    /// The admin endpoint.
+    pub admin: Admin,
+    /// The longest an orderly stop may take.
+    pub drain: Duration,
+    /// The portals and their mappings; the disabled ones are here too.
+    pub destinations: Vec<Destination>,
+    /// A hash of what was written, secrets left out; it stands in dead letters.
+    pub hash: String,
+}
+
+/// `kafka`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Kafka {
+    /// Bootstrap servers, `host:port` with commas.
+    pub brokers: String,
+    /// The consumer group.
+    pub group: String,
+    /// The topics read.
+    pub topics: Vec<String>,
+    /// The dead-letter topic; `{topic}` stands for the source.
+    pub dead_letter_topic: String,
+    /// How partitions are dealt out to the workers.
+    pub group_protocol: GroupProtocol,
+    /// How long the broker waits for a silent member.
+    pub session_timeout: Duration,
+    /// Client properties passed on as they are (`security.protocol`, `sasl.username`, …).
+    pub properties: ClientProperties,
+}
+
+/// Properties of the Kafka client; they may hold passwords, so `Debug` shows names only.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ClientProperties(pub BTreeMap<String, String>);
+
+impl fmt::Debug for ClientProperties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// `redis`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Redis {
+    /// The address, with its password if it has one.
+    pub url: String,
+    /// What every key begins with.
+    pub prefix: String,
+}
+
+impl Redis {
+    /// The address without user and password.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match (self.url.split_once("://"), self.url.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://***@{host}"),
+            _ => self.url.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Redis({}, {})", self.shown(), self.prefix)
+    }
+}
+
+/// `input`.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// What one message holds.
+    pub format: Format,
+    /// How large events and batches may be.
+    pub limits: ReadLimits,
+}
+
+/// `intake`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Intake {
+    /// Bytes in flight per partition.
+    pub partition_bytes: usize,
+    /// Bytes in flight per worker.
+    pub worker_bytes: usize,
+    /// Messages between the committed and the read position of a partition.
+    pub partition_messages: usize,
+}
+
+/// `delivery`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Delivery {
+    /// How long a step waits for company when there is little traffic.
+    pub linger: Duration,
+    /// After how long a waiting step outweighs a fuller call.
+    pub max_age: Duration,
+}
+
+/// `limiter`: the shape that all windows share.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct LimiterShape {
+    /// The width of a slot of the ten-second windows.
+    pub slot: Duration,
+    /// How much the way to HubSpot may vary.
+    pub spread: Duration,
+    /// How far ahead a permit may be booked.
+    pub horizon: Duration,
+    /// The burst after idle time, as a share of the limit.
+    pub pacing_burst: f64,
+}
+
+/// `admin`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// Where the endpoint listens.
+    pub listen: SocketAddr,
+    /// What a request has to carry; always there when `listen` is not loopback.
+    pub token: Option<String>,
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let token = if self.token.is_some() { "***" } else { "none" };
+        write!(f, "Admin({}, token {token})", self.listen)
+    }
+}
+
+const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9400);
+
+/// Turns what was written into what is meant; every problem goes to `problems`.
+pub(crate) fn mean(root: &Value, around: &Surroundings, problems: &Problems) -> Configuration {
+    let top = Section::at("", Some(root), problems);
+    let configuration = Configuration {
+        kafka: kafka(&top),
+        redis: redis(&top),
+        input: input(top.section("input")),
+        intake: intake(top.section("intake")),
+        delivery: delivery(top.section("delivery")),
+        limiter: limiter(top.section("limiter")),
+        admin: admin(top.section("admin")),
+        drain: top.duration("drain", Duration::from_secs(55)),
+        destinations: destinations(top.raw("destinations"), around, problems),
+        hash: super::hash::of(root),
+    };
+    later_sections(&top);
+    top.finish();
+    configuration
+}
+
+fn kafka(top: &Section<'_>) -> Option<Kafka> {
+    let value = top.raw("kafka")?;
+    let section = Section::at("kafka", Some(value), top.problems());
+    let brokers = section.texts("brokers").unwrap_or_default();
+    if brokers.is_empty() {
+        section.missing("brokers", "host:port of at least one broker");
+    }
+    let topics = section.texts("topics").unwrap_or_default();
+    if topics.is_empty() {
+        section.missing("topics", "a list of topics, such as [customer-events]");
+    }
+    let kafka = Kafka {
+        brokers: brokers.join(","),
+        group: section
+            .text("group")
+            .unwrap_or_else(|| "hubferry".to_owned()),
+        dead_letter_topic: section
+            .text("dead_letter_topic")
+            .unwrap_or_else(|| "{topic}.hubferry.dlq".to_owned()),
+        group_protocol: section
+            .choice(
+                "group_protocol",
+                &[
+                    ("classic", GroupProtocol::Classic),
+                    ("consumer", GroupProtocol::Consumer),
+                ],
+            )
+            .unwrap_or_default(),
+        session_timeout: section.duration("session_timeout", Duration::from_secs(45)),
+        properties: client_properties(&section),
+        topics,
+    };
+    let parked_into_source = kafka.topics.contains(&kafka.dead_letter_topic);
+    if parked_into_source {
+        section.problems().invalid(
+            "kafka.dead_letter_topic",
+            format!(
+                "{:?} is also read as a source; dead letters would go round for ever",
+                kafka.dead_letter_topic
+            ),
+        );
+    }
+    section.finish();
+    Some(kafka)
+}
+
+fn client_properties(section: &Section<'_>) -> ClientProperties {
+    let mut properties = BTreeMap::new();
+    match section.raw("properties") {
+        None => {}
+        Some(Value::Object(members)) => {
+            for (name, value) in members {
+                let text = match value {
+                    Value::String(text) => text.clone(),
+                    Value::Number(_) | Value::Bool(_) => value.to_string(),
+                    _ => {
+                        let path = format!("kafka.properties.{name}");
+                        section
+                            .problems()
+                            .invalid(&path, "not a text (the value is not shown)");
+                        continue;
+                    }
+                };
+                properties.insert(name.clone(), text);
+            }
+        }
+        Some(other) => section.refuse("properties", other, "a map of client properties"),
+    }
+    ClientProperties(properties)
+}
+
+fn redis(top: &Section<'_>) -> Option<Redis> {
+    let value = top.raw("redis")?;
+    let section = Section::at("redis", Some(value), top.problems());
+    let url = section.secret("url");
+    if section.raw("url").is_none() {
+        section.missing("url", "an address such as redis://localhost:6379");
+    }
+    let prefix = section
+        .text("prefix")
+        .unwrap_or_else(|| "hubferry".to_owned());
+    section.finish();
+    let url = url?;
+    let known = ["redis://", "rediss://", "redis+unix://", "unix://"];
+    if !known.iter().any(|scheme| url.starts_with(scheme)) {
+        top.problems().invalid(
+            "redis.url",
+            "not an address that begins with redis:// or rediss:// (the value is not shown)",
+        );
+    }
+    Some(Redis { url, prefix })
+}
+
+fn input(section: Section<'_>) -> Input {
+    let defaults = ReadLimits::default();
+    let input = Input {
+        format: section
+            .choice(
+                "format",
+                &[
+                    ("json", Format::Json),
+                    ("array", Format::Array),
+                    ("ndjson", Format::Ndjson),
+                ],
+            )
+            .unwrap_or(Format::Json),
+        limits: ReadLimits {
+            max_event_bytes: section.size("max_event_bytes", defaults.max_event_bytes),
+            max_batch_events: section.count("max_batch_events", defaults.max_batch_events),
+        },
+    };
+    section.finish();
+    input
+}
+
+fn intake(section: Section<'_>) -> Intake {
+    let intake = Intake {
+        partition_bytes: section.size("partition_bytes", 16 << 20),
+        worker_bytes: section.size("worker_bytes", 64 << 20),
+        partition_messages: section.count("partition_messages", 20_000),
+    };
+    section.finish();
+    intake
+}
+
+fn delivery(section: Section<'_>) -> Delivery {
+    let delivery = Delivery {
+        linger: section.duration("linger", Duration::from_millis(25)),
+        max_age: section.duration("max_age", Duration::from_secs(2)),
+    };
+    section.finish();
+    delivery
+}
+
+fn limiter(section: Section<'_>) -> LimiterShape {
+    let shape = LimiterShape {
+        slot: section.duration("slot", Duration::from_millis(100)),
+        spread: section.duration("spread", Duration::from_millis(300)),
+        horizon: section.duration("horizon", Duration::from_secs(2)),
+        pacing_burst: section.share("pacing_burst").unwrap_or(0.25),
+    };
+    if shape.slot.is_zero() {
+        section
+            .problems()
+            .invalid("limiter.slot", "has to be longer than 0");
+    }
+    if shape.pacing_burst <= 0.0 {
+        section
+            .problems()
+            .invalid("limiter.pacing_burst", "has to be above 0%");
+    }
+    for key in ["max_workers", "on_redis_loss", "ticket"] {
+        section.later(key);
+    }
+    section.finish();
+    shape
+}
+
+fn admin(section: Section<'_>) -> Admin {
+    let listen = section.address("listen", DEFAULT_ADMIN);
+    let token = section.text("token_file").and_then(|path| {
+        let read = super::destination::read_secret_file(&PathBuf::from(path));
+        read.map_err(|message| section.problems().invalid("admin.token_file", message))
+            .ok()
+    });
+    let exposed = !listen.ip().is_loopback();
+    if exposed && section.raw("token_file").is_none() {
+        section.missing(
+            "token_file",
+            &format!("{listen} can be reached from outside, so requests have to carry a token"),
+        );
+    }
+    section.finish();
+    Admin { listen, token }
+}
+
+/// Sections of the documented configuration that this version does not act on yet.
+fn later_sections(top: &Section<'_>) {
+    for (name, keys) in [
+        ("dedupe", &["window"][..]),
+        ("brake", &["max_ratio", "max_consecutive"][..]),
+        (
+            "dead_letters",
+            &["compat_headers", "max_replays", "seal_key_file"][..],
+        ),
+        ("secrets", &["key_file", "key_env"][..]),
+    ] {
+        let section = top.section(name);
+        for key in keys {
+            section.later(key);
+        }
+        section.finish();
+    }
+}
+
+/// A limit with a default that is known to be above zero.
+pub(crate) fn at_least_one(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
+}

@@ -1,0 +1,137 @@
+//! What is wrong with a configuration: every problem with its path, collected rather than thrown.
+
+use std::cell::RefCell;
+use std::fmt;
+
+/// The kind of a problem, as it is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// A key nobody asks for.
+    UnknownKey,
+    /// A value that is missing or not of the accepted form.
+    Invalid,
+    /// A mapping's fields do not compile.
+    Mapping,
+    /// Two mappings write the same property.
+    Clash,
+    /// A trigger does not parse.
+    Trigger,
+    /// A trigger means two things.
+    AmbiguousTrigger,
+}
+
+impl Fault {
+    /// The code as it is printed.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::UnknownKey => "config_unknown_key",
+            Self::Invalid => "config_invalid",
+            Self::Mapping => "mapping_invalid",
+            Self::Clash => "mapping_clash",
+            Self::Trigger => "trigger_invalid",
+            Self::AmbiguousTrigger => "trigger_ambiguous",
+        }
+    }
+}
+
+/// One problem of a configuration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// Its kind.
+    pub fault: Fault,
+    /// Where, e.g. `destinations[acme].hubspot.limits.search`.
+    pub path: String,
+    /// What is wrong and what would be accepted; never a secret.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() {
+            write!(f, "{}: {}", self.fault.code(), self.message)
+        } else {
+            write!(f, "{}: {}: {}", self.fault.code(), self.path, self.message)
+        }
+    }
+}
+
+/// Collects problems and warnings while a configuration is read.
+#[derive(Default, Debug)]
+pub(crate) struct Problems {
+    found: RefCell<Vec<Problem>>,
+    warnings: RefCell<Vec<String>>,
+}
+
+impl Problems {
+    pub(crate) fn add(&self, fault: Fault, path: &str, message: impl Into<String>) {
+        self.found.borrow_mut().push(Problem {
+            fault,
+            path: path.to_owned(),
+            message: message.into(),
+        });
+    }
+
+    pub(crate) fn invalid(&self, path: &str, message: impl Into<String>) {
+        self.add(Fault::Invalid, path, message);
+    }
+
+    pub(crate) fn warn(&self, message: impl Into<String>) {
+        self.warnings.borrow_mut().push(message.into());
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.found.borrow().len()
+    }
+
+    /// The problems in the order they were found, and the warnings.
+    pub(crate) fn into_parts(self) -> (Vec<Problem>, Vec<String>) {
+        (self.found.into_inner(), self.warnings.into_inner())
+    }
+}
+
+/// The one of `known` that is closest to `word`, when it is close enough to be a slip of the fingers.
+pub(crate) fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let folded = word.to_lowercase();
+    known
+        .into_iter()
+        .map(|candidate| (distance(&folded, &candidate.to_lowercase()), candidate))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, _)| *distance <= 2.max(word.chars().count() / 3))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein's distance.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_fingers_finds_its_word() {
+        let known = ["brokers", "group", "topics"];
+        for (word, expected) in [
+            ("topicz", Some("topics")),
+            ("Topics", Some("topics")),
+            ("broker", Some("brokers")),
+            ("grp", Some("group")),
+            ("password", None),
+        ] {
+            assert_eq!(closest(word, known), expected, "{word}");
+        }
+    }
+}

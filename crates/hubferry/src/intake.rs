@@ -1,0 +1,252 @@
+//! From the bytes of a message to plans: reading, `integrations`, triggers, mappings, validation.
+//!
+//! Pure and CPU-bound: no clock, no network. Everything HubSpot never hears of ends here.
+
+use bytes::Bytes;
+use hubferry_actions::{Action, ActionKind, Plan};
+use hubferry_delivery::MappingIndex;
+use hubferry_event::{
+    Element, Event, EventTime, Format, IdentityKeys, Malformed, ReadLimits, Reading, read_message,
+};
+use hubferry_mapping::{CleanOptions, Mapping, Note, Trigger, Violation};
+use serde_json::{Map, Value};
+
+use crate::closing::{Closing, Failed};
+use crate::config::{Destination, Input, MappingEntry};
+
+/// Everything that turns messages into plans.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    format: Format,
+    limits: ReadLimits,
+    portals: Vec<Portal>,
+    ids: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Portal {
+    aliases: Vec<String>,
+    mappings: Vec<Active>,
+}
+
+/// A mapping that takes part.
+#[derive(Debug)]
+struct Active {
+    index: MappingIndex,
+    trigger: Trigger,
+    fields: Mapping,
+    clean: CleanOptions,
+    kind: ActionKind,
+    action: Action,
+}
+
+/// Names an enabled destination by its place.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(crate) struct PortalIndex(pub usize);
+
+/// One event of a message, and what came of it so far.
+#[derive(Debug)]
+pub(crate) struct Read {
+    /// Its place in an envelope.
+    pub(crate) position: Option<u32>,
+    /// Its own bytes, when the message's bytes do not stand for it.
+    pub(crate) body: Option<Bytes>,
+    /// Its keys; empty when it could not be read.
+    pub(crate) keys: IdentityKeys,
+    /// Deliveries that ended here; mapping `None` when no mapping fired.
+    pub(crate) closed: Vec<(Option<MappingIndex>, Closing)>,
+    /// Plans by portal; one event's plans for one portal stand together.
+    pub(crate) planned: Vec<(PortalIndex, Vec<(MappingIndex, Plan)>)>,
+    /// The event's own id, when one of its plans associates and may have to wait.
+    pub(crate) message_id: Option<String>,
+    /// Fields that were left out because their values broke a rule.
+    pub(crate) dropped: u64,
+}
+
+impl Intake {
+    /// Takes the enabled destinations and mappings of a configuration.
+    #[must_use]
+    pub(crate) fn new(input: Input, destinations: Vec<Destination>) -> Self {
+        let mut ids = Vec::new();
+        let portals = destinations
+            .into_iter()
+            .filter(|destination| destination.enabled)
+            .map(|destination| Portal {
+                aliases: destination.aliases,
+                mappings: destination
+                    .mappings
+                    .into_iter()
+                    .filter(|mapping| mapping.enabled)
+                    .map(|mapping| Active::new(mapping, &mut ids))
+                    .collect(),
+            })
+            .collect();
+        Self {
+            format: input.format,
+            limits: input.limits,
+            portals,
+            ids,
+        }
+    }
+
+    /// `DESTINATION/NAME` of every active mapping, by index.
+    #[must_use]
+    pub(crate) fn mapping_ids(&self) -> &[String] {
+        &self.ids
+    }
+
+    /// Reads a message; one entry per event. A batch without events gives none.
+    #[must_use]
+    pub(crate) fn read(&self, body: Option<&[u8]>, written_ms: i64) -> Vec<Read> {
+        match read_message(body, self.format, &self.limits) {
+            Reading::Tombstone => vec![Read::closed(None, None, Closing::Skipped("tombstone"))],
+            Reading::Elements(elements) => elements
+                .into_iter()
+                .map(|element| self.read_element(element, written_ms))
+                .collect(),
+        }
+    }
+
+    fn read_element(&self, element: Element, written_ms: i64) -> Read {
+        match element.event {
+            Ok(event) => self.map(&event, element.position, element.body, written_ms),
+            Err(malformed) => Read::closed(element.position, element.body, unreadable(&malformed)),
+        }
+    }
+
+    fn map(
+        &self,
+        event: &Event,
+        position: Option<u32>,
+        body: Option<Bytes>,
+        written_ms: i64,
+    ) -> Read {
+        let time = event
+            .time()
+            .unwrap_or_else(|| EventTime::from_millis(written_ms));
+        let mut read = Read {
+            position,
+            body,
+            keys: event.identity_keys().clone(),
+            closed: Vec::new(),
+            planned: Vec::new(),
+            message_id: None,
+            dropped: 0,
+        };
+        let mut refused = false;
+        for (index, portal) in self.portals.iter().enumerate() {
+            if !event.integrations_allow(&portal.aliases) {
+                refused = true;
+                continue;
+            }
+            let mut plans = Vec::new();
+            for active in &portal.mappings {
+                if !active.trigger.matches(event.root()) {
+                    continue;
+                }
+                match active.plan(event, time, &mut read.dropped) {
+                    Ok(plan) => plans.push((active.index, plan)),
+                    Err(closing) => read.closed.push((Some(active.index), closing)),
+                }
+            }
+            if plans.iter().any(|(_, plan)| plan.associate.is_some()) {
+                read.message_id = event.message_id().map(ToOwned::to_owned);
+            }
+            if !plans.is_empty() {
+                read.planned.push((PortalIndex(index), plans));
+            }
+        }
+        if read.closed.is_empty() && read.planned.is_empty() {
+            let reason = if refused {
+                "integrations"
+            } else {
+                "not_subscribed"
+            };
+            read.closed.push((None, Closing::Skipped(reason)));
+        }
+        read
+    }
+}
+
+impl Read {
+    fn closed(position: Option<u32>, body: Option<Bytes>, closing: Closing) -> Self {
+        Self {
+            position,
+            body,
+            keys: IdentityKeys::new(),
+            closed: vec![(None, closing)],
+            planned: Vec::new(),
+            message_id: None,
+            dropped: 0,
+        }
+    }
+}
+
+impl Active {
+    fn new(entry: MappingEntry, ids: &mut Vec<String>) -> Self {
+        // More mappings than a u32 counts do not fit in memory.
+        let index = MappingIndex(u32::try_from(ids.len()).unwrap_or(u32::MAX));
+        ids.push(entry.id);
+        Self {
+            index,
+            trigger: entry.trigger,
+            fields: entry.fields,
+            clean: entry.clean,
+            kind: entry.action,
+            action: Action::new(entry.action, entry.settings),
+        }
+    }
+
+    /// The plan of one event, or how its delivery ended without one.
+    fn plan(&self, event: &Event, time: EventTime, dropped: &mut u64) -> Result<Plan, Closing> {
+        let payload = self.payload(event)?;
+        let validated = self
+            .kind
+            .schema()
+            .validate(payload, &self.clean)
+            .map_err(|violations| invalid(&violations))?;
+        *dropped += validated
+            .notes
+            .iter()
+            .map(|note| u64::from(matches!(note, Note::Dropped { .. })))
+            .sum::<u64>();
+        self.action
+            .plan(validated.payload, event, time)
+            .map_err(|refusal| {
+                let property = refusal.property.map(|name| name.as_str().to_owned());
+                let failed = Failed::here("mapping", refusal.code.as_str(), refusal.message);
+                dead(failed.about(property))
+            })
+    }
+
+    fn payload(&self, event: &Event) -> Result<Map<String, Value>, Closing> {
+        match self.fields.resolve(event.root()) {
+            Ok(Some(Value::Object(payload))) => Ok(payload),
+            Ok(None) => Ok(Map::new()),
+            Ok(Some(_)) => Err(mapping_failed("the mapping gives no object".to_owned())),
+            Err(error) => Err(mapping_failed(error.to_string())),
+        }
+    }
+}
+
+fn unreadable(malformed: &Malformed) -> Closing {
+    let code = malformed.code.as_str();
+    dead(Failed::here("intake", code, malformed.message().to_owned()))
+}
+
+fn mapping_failed(message: String) -> Closing {
+    dead(Failed::here("mapping", "mapping_failed", message))
+}
+
+/// All violations in one message; the first names the property.
+fn invalid(violations: &[Violation]) -> Closing {
+    let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
+    let property = violations
+        .first()
+        .map(|violation| violation.field().to_owned());
+    dead(Failed::here("mapping", "payload_invalid", lines.join("; ")).about(property))
+}
+
+fn dead(failed: Failed) -> Closing {
+    Closing::Dead(Box::new(failed))
+}

@@ -1,0 +1,36 @@
+//! The `hubferry` command: configuration, worker runtime, admin endpoint and the commands around them.
+//!
+//! [`cli::main`] reads the command line. [`config`] turns what was written into checked types. The worker (`worker`)
+//! is one loop over the source, the engines and the dead letters; what is still owed for each message is kept by a
+//! pure account (`tracker`), and what a message means is found by a pure intake (`intake`).
+
+pub mod cli;
+pub mod config;
+pub mod exit;
+pub mod output;
+
+mod check;
+mod demo;
+mod produce;
+mod run;
+mod sim;
+
+mod intake;
+mod portals;
+mod worker;
+
+mod closing;
+mod holds;
+mod scribe;
+mod signals;
+mod tally;
+mod tracker;
+
+mod admin;
+mod hints;
+mod metrics;
+mod progress;
+mod report;
+
+mod clock;
+mod log;

@@ -1,0 +1,7 @@
+//! The `hubferry` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hubferry::cli::main()
+}

@@ -1,0 +1,221 @@
+//! Opens what the configuration names: Redis, and per destination client, limiter and memory.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_redis::{Pool, Runtime};
+use hubferry_delivery::{SchedulerSettings, Stats};
+use hubferry_hubspot::{Client, ClientSettings};
+use hubferry_limiter::{LimitName, LimitSettings, Limiter, LimiterOptions, Scope};
+use hubferry_memory::{LocalLimits, Memory};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Configuration, Delivery, Destination, LimiterShape, Redis};
+use crate::exit::Failure;
+
+/// One enabled destination, ready to be worked for.
+pub(crate) struct Portal {
+    pub(crate) name: String,
+    pub(crate) client: Arc<Client>,
+    pub(crate) limiter: Limiter,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) stats: Arc<Stats>,
+    /// Calls in ten seconds.
+    pub(crate) limit: NonZeroU32,
+}
+
+/// Whether HubSpot is asked before the first event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Probe {
+    /// Ask who the token belongs to; refused tokens end the start.
+    First,
+    /// The first call will show.
+    Never,
+}
+
+/// How long everything outside has to answer at the start.
+pub(crate) const START_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Opens all enabled destinations.
+///
+/// # Errors
+///
+/// A client cannot be made, a limit is unsound, or HubSpot refuses the token.
+pub(crate) async fn open(
+    configuration: &Configuration,
+    redis: Option<&Pool>,
+    probe: Probe,
+) -> Result<Vec<Portal>, Failure> {
+    let mut limiters = BTreeMap::new();
+    let mut portals = Vec::new();
+    for destination in configuration.destinations.iter().filter(|one| one.enabled) {
+        let client = client(destination)?;
+        let portal_id = match probe {
+            Probe::First => Some(ask(destination, &client).await?),
+            Probe::Never => destination.hubspot.portal_id,
+        };
+        let portal = portal_id.map_or_else(|| destination.name.clone(), |id| id.to_string());
+        let scope = format!("{portal}:{}", app(destination));
+        // Two destinations of one portal and app share its limit, as HubSpot counts it.
+        let limiter = match limiters.get(&scope) {
+            Some(limiter) => Limiter::clone(limiter),
+            None => {
+                let shared = redis.zip(configuration.redis.as_ref());
+                let made = limiter(destination, &configuration.limiter, &scope, shared)?;
+                limiters.insert(scope, made.clone());
+                made
+            }
+        };
+        let memory = match redis.zip(configuration.redis.as_ref()) {
+            Some((pool, redis)) => Memory::redis(pool.clone(), &redis.prefix, &portal),
+            None => Memory::local(LocalLimits::default()),
+        };
+        portals.push(Portal {
+            name: destination.name.clone(),
+            client: Arc::new(client),
+            limiter,
+            memory: Arc::new(memory),
+            stats: Arc::new(Stats::default()),
+            limit: destination.hubspot.limits.ten_seconds,
+        });
+    }
+    Ok(portals)
+}
+
+/// How the schedulers weigh and wait.
+pub(crate) fn scheduler_settings(delivery: &Delivery, seed: u64) -> SchedulerSettings {
+    SchedulerSettings {
+        linger: delivery.linger,
+        max_age: delivery.max_age,
+        seed,
+        ..SchedulerSettings::default()
+    }
+}
+
+/// A client for one destination.
+///
+/// # Errors
+///
+/// When it cannot be made, for want of CA certificates above all.
+pub(crate) fn client(destination: &Destination) -> Result<Client, Failure> {
+    let hubspot = &destination.hubspot;
+    let settings = ClientSettings {
+        base_url: hubspot.base_url.clone(),
+        version: hubspot.version,
+        timeout_single: hubspot.timeout_single,
+        timeout_batch: hubspot.timeout_batch,
+        ..ClientSettings::new(hubspot.auth.clone())
+    };
+    Client::new(settings).map_err(|error| outside(destination, &error.to_string()))
+}
+
+/// Asks HubSpot who the token belongs to, and compares it with the configuration.
+///
+/// # Errors
+///
+/// HubSpot refuses or does not answer, or it is another portal.
+pub(crate) async fn ask(destination: &Destination, client: &Client) -> Result<u64, Failure> {
+    let account = client
+        .probe(&CancellationToken::new())
+        .await
+        .map_err(|error| outside(destination, &error.to_string()))?;
+    let found = account.portal_id.get();
+    match destination.hubspot.portal_id {
+        Some(wanted) if wanted != found => Err(outside(
+            destination,
+            &format!("the token belongs to portal {found}, but hubspot.portal_id says {wanted}"),
+        )),
+        _ => Ok(found),
+    }
+}
+
+fn outside(destination: &Destination, message: &str) -> Failure {
+    Failure::Outside(format!("destination {}: {message}", destination.name))
+}
+
+/// The second half of a limiter's scope: HubSpot counts per app.
+fn app(destination: &Destination) -> String {
+    match &destination.hubspot.auth {
+        hubferry_hubspot::Auth::Private(_) => "private".to_owned(),
+        hubferry_hubspot::Auth::OAuth { client_id, .. } => client_id.clone(),
+    }
+}
+
+fn limiter(
+    destination: &Destination,
+    shape: &LimiterShape,
+    scope: &str,
+    shared: Option<(&Pool, &Redis)>,
+) -> Result<Limiter, Failure> {
+    let limits = destination.hubspot.limits;
+    let settings = vec![
+        shaped(
+            LimitSettings::ten_seconds(LimitName::new("ten_seconds"), limits.ten_seconds),
+            shape,
+        ),
+        shaped(
+            LimitSettings::ten_seconds(LimitName::new("associations"), limits.associations),
+            shape,
+        ),
+        LimitSettings::per_second(LimitName::new("search"), limits.search),
+    ];
+    let scope = Scope::new(scope);
+    let made = match shared {
+        Some((pool, redis)) => Limiter::redis(pool.clone(), &redis.prefix, scope, settings),
+        None => Limiter::local_with(scope, settings, LimiterOptions::default()),
+    };
+    made.map_err(|error| Failure::Usage(format!("config_invalid: limiter: {error}")))
+}
+
+fn shaped(settings: LimitSettings, shape: &LimiterShape) -> LimitSettings {
+    LimitSettings {
+        slot: shape.slot,
+        spread: shape.spread,
+        horizon: shape.horizon,
+        burst: share_of(settings.max, shape.pacing_burst),
+        ..settings
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share between 0 and 1 of a u32 is a u32"
+)]
+fn share_of(max: NonZeroU32, share: f64) -> NonZeroU32 {
+    NonZeroU32::new((f64::from(max.get()) * share).floor() as u32).unwrap_or(NonZeroU32::MIN)
+}
+
+/// A pool for Redis that has answered once.
+///
+/// # Errors
+///
+/// The address is no address, or Redis does not answer within five seconds.
+pub(crate) async fn redis(settings: &Redis) -> Result<Pool, Failure> {
+    let unreachable = |reason: String| {
+        Failure::Outside(format!(
+            "could not reach redis at {}: {reason}; check redis.url",
+            settings.shown()
+        ))
+    };
+    let pool = deadpool_redis::Config::from_url(&settings.url)
+        .create_pool(Some(Runtime::Tokio1))
+        .map_err(|error| unreachable(error.to_string()))?;
+    let answer = tokio::time::timeout(START_PATIENCE, ping(&pool)).await;
+    match answer {
+        Ok(Ok(())) => Ok(pool),
+        Ok(Err(reason)) => Err(unreachable(reason)),
+        Err(_) => Err(unreachable("no answer within 5 s".to_owned())),
+    }
+}
+
+async fn ping(pool: &Pool) -> Result<(), String> {
+    let mut connection = pool.get().await.map_err(|error| error.to_string())?;
+    redis::cmd("PING")
+        .query_async::<String>(&mut connection)
+        .await
+        .map(drop)
+        .map_err(|error| error.to_string())
+}

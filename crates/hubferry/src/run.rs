@@ -1,0 +1,414 @@
+//! `hubferry run`: puts a worker together, over a topic or over a file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use deadpool_redis::Pool;
+use hubferry_delivery::{Backlog, Engine, EngineParts};
+use hubferry_stream::{
+    ClientSettings, DeadLetterTopic, DeadLetters, FileDeadLetters, FileSource, IntakeBounds,
+    KafkaDeadLetters, KafkaSettings, KafkaSource, Source, StreamError, reachable,
+};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin;
+use crate::config::{self, Configuration, Intake as Bounds, Kafka, Loaded};
+use crate::exit::Failure;
+use crate::holds::Holds;
+use crate::intake::Intake;
+use crate::output::{self, Form};
+use crate::portals::{self, Portal, Probe, START_PATIENCE};
+use crate::progress::Progress;
+use crate::report::{Report, Waiting};
+use crate::scribe::Scribe;
+use crate::signals::Signals;
+use crate::worker::{self, Board, OnHold, Outcome, Parts};
+
+/// What a run over a file was asked for.
+#[derive(Debug)]
+pub(crate) struct OverFile {
+    /// The file, or `-`.
+    pub(crate) input: String,
+    /// Where dead letters go.
+    pub(crate) dead_letters: PathBuf,
+    /// How the report is printed.
+    pub(crate) form: Form,
+}
+
+/// Admissions between the worker and an engine: enough for the engine to fill its calls without asking, few enough
+/// that a stop has little to take back.
+const ADMISSIONS: usize = 512;
+
+/// Batches of endings on their way back.
+const ENDINGS: usize = 64;
+
+/// Calls on the wire at once: 100 calls in ten seconds that take up to three seconds each.
+const CALLS_IN_FLIGHT: usize = 32;
+
+/// Everything a worker needs besides its source and its place for dead letters.
+pub(crate) struct Around {
+    pub(crate) intake: Intake,
+    pub(crate) portals: Vec<Portal>,
+    pub(crate) scribe: Scribe,
+    pub(crate) delivery: config::Delivery,
+    pub(crate) drain: std::time::Duration,
+    pub(crate) on_hold: OnHold,
+    pub(crate) finish_after: Option<u64>,
+}
+
+/// Carries the events of a file and reports.
+///
+/// # Errors
+///
+/// The files cannot be opened, HubSpot refuses the token, or the run was interrupted.
+pub(crate) async fn over_file(loaded: Loaded, asked: OverFile) -> Result<(), Failure> {
+    let Loaded {
+        configuration,
+        warnings,
+    } = loaded;
+    tell_warnings(&warnings);
+    let started = Instant::now();
+    let pool = redis(&configuration).await?;
+    let portals = portals::open(&configuration, pool.as_ref(), Probe::Never).await?;
+    let source = FileSource::open(Path::new(&asked.input), bounds(&configuration.intake))
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    let letters = FileDeadLetters::create(&asked.dead_letters)
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    let letters = Arc::new(DeadLetters::File(letters));
+    let watched = Watched::of(&portals);
+    let around = around(configuration, portals, None, OnHold::End);
+    let ids = around.intake.mapping_ids().to_vec();
+    let (board, shown) = watch::channel(Board::default());
+    let progress = Progress::start(None);
+    let working = work(around, Source::File(source), letters, board);
+    let outcome = with_progress(working, shown, &watched, &progress).await?;
+    if !outcome.complete {
+        return Err(Failure::Outside(
+            "interrupted before the end of the input: what had ended is written, the rest is not"
+                .to_owned(),
+        ));
+    }
+    let report = Report::new(
+        &outcome.tally,
+        &watched.snapshots(),
+        watched.waiting().await,
+        started.elapsed(),
+        &ids,
+    );
+    match asked.form {
+        Form::Json => output::print_json(&report.to_json()),
+        Form::Text => output::print(&report.to_text(&asked.dead_letters)),
+    }
+}
+
+/// Runs a worker until it is told to stop.
+///
+/// # Errors
+///
+/// Something it needs is not there at the start, or gave up later.
+pub(crate) async fn over_kafka(loaded: Loaded) -> Result<(), Failure> {
+    let Loaded {
+        configuration,
+        warnings,
+    } = loaded;
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
+    let Some(kafka) = configuration.kafka.clone() else {
+        return Err(Failure::Usage(
+            "config_invalid: kafka: missing: add brokers and topics, or carry a file with --input"
+                .to_owned(),
+        ));
+    };
+    if configuration.redis.is_none() {
+        tracing::warn!(
+            "no redis in the configuration: the call limit and the waiting links hold for this process only; run one worker"
+        );
+    }
+    let settings = kafka_settings(&kafka, &configuration.intake);
+    let parking = CancellationToken::new();
+    let letters = kafka_letters(&kafka, &settings.client, parking.clone()).await?;
+    let pool = redis(&configuration).await?;
+    let portals = portals::open(&configuration, pool.as_ref(), Probe::First).await?;
+    let source = KafkaSource::connect(&settings).map_err(|error| outside(&error))?;
+    let watched = Watched::of(&portals);
+    let (board, shown) = watch::channel(Board::default());
+    let group = Some(kafka.group.clone());
+    let admin_settings = configuration.admin.clone();
+    let hash = configuration.hash.clone();
+    let around = around(configuration, portals, group, OnHold::Wait);
+    let seen = admin::Seen {
+        board: shown,
+        portals: watched,
+        ids: around.intake.mapping_ids().to_vec(),
+        config_hash: hash,
+    };
+    let closing = CancellationToken::new();
+    let admin = admin::start(&admin_settings, seen, closing.clone()).await?;
+    tracing::info!(topics = ?kafka.topics, group = kafka.group, admin = %admin_settings.listen, "worker started");
+    let worked = Box::pin(work(
+        around,
+        Source::Kafka(source),
+        Arc::new(letters),
+        board,
+    ))
+    .await;
+    parking.cancel();
+    closing.cancel();
+    admin.ended().await;
+    let outcome = worked?;
+    tracing::info!(
+        events = outcome.tally.events,
+        deliveries = outcome.tally.deliveries,
+        "worker stopped: positions are committed"
+    );
+    Ok(())
+}
+
+/// Starts the engines and works.
+pub(crate) async fn work(
+    around: Around,
+    source: Source,
+    letters: Arc<DeadLetters>,
+    board: watch::Sender<Board>,
+) -> Result<Outcome, Failure> {
+    let Around {
+        intake,
+        portals,
+        scribe,
+        delivery,
+        drain,
+        on_hold,
+        finish_after,
+    } = around;
+    let signals = Signals::of_process()?;
+    let stop = CancellationToken::new();
+    let backlog = Backlog::default();
+    let (to_worker, endings) = mpsc::channel(ENDINGS);
+    let mut tasks = JoinSet::new();
+    let mut engines = Vec::new();
+    let holds = Holds::new(
+        portals
+            .iter()
+            .map(|portal| (portal.name.clone(), Arc::clone(&portal.stats))),
+    );
+    for (seed, portal) in (1..).zip(portals) {
+        let engine = Engine::new(EngineParts {
+            scheduler: portals::scheduler_settings(&delivery, seed),
+            calls_in_flight: CALLS_IN_FLIGHT,
+            client: portal.client,
+            limiter: portal.limiter,
+            memory: portal.memory,
+            mappings: intake.mapping_ids().to_vec(),
+            stats: portal.stats,
+            backlog: backlog.clone(),
+        });
+        let (sender, admissions) = mpsc::channel(ADMISSIONS);
+        engines.push(sender);
+        tasks.spawn(engine.run(admissions, to_worker.clone(), stop.clone()));
+    }
+    drop(to_worker);
+    let parts = Parts {
+        source,
+        letters,
+        intake,
+        scribe,
+        engines,
+        backlog,
+        endings,
+        tasks,
+        holds,
+        on_hold,
+        finish_after,
+        stop,
+        signals,
+        drain,
+        board,
+    };
+    Box::pin(worker::work(parts)).await
+}
+
+/// Takes a configuration apart for a worker.
+pub(crate) fn around(
+    configuration: Configuration,
+    portals: Vec<Portal>,
+    group: Option<String>,
+    on_hold: OnHold,
+) -> Around {
+    Around {
+        intake: Intake::new(configuration.input, configuration.destinations),
+        portals,
+        scribe: Scribe {
+            group,
+            config_hash: configuration.hash,
+            worker: worker_name(),
+        },
+        delivery: configuration.delivery,
+        drain: configuration.drain,
+        on_hold,
+        finish_after: None,
+    }
+}
+
+fn worker_name() -> String {
+    let host = config::Surroundings::of_process()
+        .variables
+        .remove("HOSTNAME")
+        .unwrap_or_else(|| "worker".to_owned());
+    format!("{host}-{}", std::process::id())
+}
+
+/// What those who look at a run read besides the board.
+#[derive(Clone)]
+pub(crate) struct Watched {
+    pub(crate) portals: Vec<WatchedPortal>,
+}
+
+/// The readable side of a portal.
+#[derive(Clone)]
+pub(crate) struct WatchedPortal {
+    pub(crate) name: String,
+    pub(crate) stats: Arc<hubferry_delivery::Stats>,
+    pub(crate) limiter: hubferry_limiter::Limiter,
+    pub(crate) memory: Arc<hubferry_memory::Memory>,
+    pub(crate) limit: u32,
+}
+
+/// Links listed in a report; beyond it the number says the rest.
+const LISTED_LINKS: usize = 10_000;
+
+impl Watched {
+    pub(crate) fn of(portals: &[Portal]) -> Self {
+        let portals = portals
+            .iter()
+            .map(|portal| WatchedPortal {
+                name: portal.name.clone(),
+                stats: Arc::clone(&portal.stats),
+                limiter: portal.limiter.clone(),
+                memory: Arc::clone(&portal.memory),
+                limit: portal.limit.get(),
+            })
+            .collect();
+        Self { portals }
+    }
+
+    pub(crate) fn snapshots(&self) -> Vec<hubferry_delivery::StatsSnapshot> {
+        self.portals
+            .iter()
+            .map(|portal| portal.stats.snapshot())
+            .collect()
+    }
+
+    /// The links that wait. Those of this process's own memory end with it, so they are listed.
+    pub(crate) async fn waiting(&self) -> Waiting {
+        let mut waiting = Waiting::default();
+        for portal in &self.portals {
+            // A Redis that does not answer any more cannot change what was done.
+            let count = portal.memory.waiting_links().await.unwrap_or_default();
+            waiting.count += count;
+            if let hubferry_memory::Memory::Local(_) = &*portal.memory {
+                let links = portal.memory.expired_links(FAR_FUTURE_MS, LISTED_LINKS);
+                waiting.links.extend(links.await.unwrap_or_default());
+            }
+        }
+        waiting
+    }
+}
+
+/// By then every link has expired: the year 10000.
+const FAR_FUTURE_MS: i64 = 253_402_300_800_000;
+
+/// Shows progress while a run goes on.
+pub(crate) async fn with_progress<T>(
+    working: impl Future<Output = T>,
+    mut shown: watch::Receiver<Board>,
+    watched: &Watched,
+    progress: &Progress,
+) -> T {
+    let mut working = std::pin::pin!(working);
+    loop {
+        // Losing `changed` is harmless: the next look sees the newest board.
+        tokio::select! {
+            biased;
+            done = &mut working => {
+                progress.clear();
+                return done;
+            }
+            Ok(()) = shown.changed() => {
+                let board = shown.borrow_and_update().clone();
+                let snapshots = watched.snapshots();
+                let calls: u64 = snapshots.iter().map(hubferry_delivery::StatsSnapshot::total_calls).sum();
+                let tally = &board.tally;
+                progress.show(tally.ended(), format!("{calls} calls, {} dead", tally.dead_total()));
+            }
+        }
+    }
+}
+
+async fn redis(configuration: &Configuration) -> Result<Option<Pool>, Failure> {
+    match &configuration.redis {
+        Some(settings) => portals::redis(settings).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The connection settings of the Kafka client.
+pub(crate) fn kafka_client(kafka: &Kafka) -> ClientSettings {
+    ClientSettings {
+        brokers: kafka.brokers.clone(),
+        properties: kafka.properties.0.clone(),
+    }
+}
+
+pub(crate) fn kafka_settings(kafka: &Kafka, intake: &Bounds) -> KafkaSettings {
+    KafkaSettings {
+        client: kafka_client(kafka),
+        group: kafka.group.clone(),
+        topics: kafka.topics.clone(),
+        session_timeout: kafka.session_timeout,
+        group_protocol: kafka.group_protocol,
+        bounds: bounds(intake),
+    }
+}
+
+/// Checks broker and topics, and opens the dead-letter topics.
+pub(crate) async fn kafka_letters(
+    kafka: &Kafka,
+    client: &ClientSettings,
+    parking: CancellationToken,
+) -> Result<DeadLetters, Failure> {
+    client
+        .check()
+        .map_err(|error| Failure::Usage(format!("config_invalid: {error}")))?;
+    let template = DeadLetterTopic::parse(&kafka.dead_letter_topic).map_err(|error| {
+        Failure::Usage(format!("config_invalid: kafka.dead_letter_topic: {error}"))
+    })?;
+    reachable(client, START_PATIENCE)
+        .await
+        .map_err(|error| outside(&error))?;
+    KafkaDeadLetters::connect(client, template, &kafka.topics, START_PATIENCE, parking)
+        .await
+        .map(DeadLetters::Kafka)
+        .map_err(|error| outside(&error))
+}
+
+fn bounds(intake: &Bounds) -> IntakeBounds {
+    IntakeBounds {
+        partition_bytes: intake.partition_bytes,
+        worker_bytes: intake.worker_bytes,
+        partition_messages: intake.partition_messages,
+    }
+}
+
+fn outside(error: &StreamError) -> Failure {
+    Failure::Outside(error.to_string())
+}
+
+pub(crate) fn tell_warnings(warnings: &[String]) {
+    for warning in warnings {
+        output::tell(&format!("warning: {warning}"));
+    }
+}

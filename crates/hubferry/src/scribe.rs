@@ -1,0 +1,158 @@
+//! Writes dead letters: one per event, with what failed, what was delivered, and where it came from.
+
+use bytes::Bytes;
+use hubferry_delivery::MappingIndex;
+use hubferry_event::{Event, synthetic_message_id};
+use hubferry_stream::{
+    DeadLetter, DoneMapping, FailedMapping, Message, SkippedMapping, identity_hash,
+};
+
+use crate::clock::now_ms;
+use crate::closing::{Closing, Failed};
+use crate::tracker::Closed;
+
+/// What every dead letter of this worker says about its origin.
+#[derive(Clone, Debug)]
+pub(crate) struct Scribe {
+    /// The consumer group; none for a file.
+    pub(crate) group: Option<String>,
+    /// The hash of the configuration.
+    pub(crate) config_hash: String,
+    /// This worker's name.
+    pub(crate) worker: String,
+}
+
+/// Where no mapping fired.
+const NO_MAPPING: &str = "none";
+
+impl Scribe {
+    /// The dead letter of one event.
+    pub(crate) fn letter(
+        &self,
+        message: &Message,
+        position: Option<u32>,
+        body: Option<&Bytes>,
+        closed: &[Closed],
+        ids: &[String],
+    ) -> DeadLetter {
+        let value = body.or(message.body.as_ref()).cloned().unwrap_or_default();
+        // The event was let go when its plans were made; dead letters are rare enough to read it again.
+        let event = Event::parse(&value).ok();
+        let now = now_ms();
+        let (failed, done, skipped) = lists(closed, ids, now);
+        let first = first_failure(closed);
+        let salt = self.group.as_deref().unwrap_or("hubferry");
+        DeadLetter {
+            origin: message.at.clone(),
+            element: position,
+            key: message.key.clone(),
+            original_headers: message.headers.clone(),
+            written_ms: message.written_ms,
+            group: self.group.clone(),
+            message_id: self.message_id(event.as_ref(), message, position),
+            identity_hash: event
+                .as_ref()
+                .map(|event| identity_hash(salt.as_bytes(), event.identity().expose())),
+            event_type: event.as_ref().map(|event| event.kind().as_str().to_owned()),
+            event_name: event.as_ref().and_then(Event::name).map(ToOwned::to_owned),
+            failed,
+            done,
+            skipped,
+            class: first.class.to_owned(),
+            stage: first.stage.to_owned(),
+            status: first.status,
+            code: first.code.to_owned(),
+            message: first.message,
+            correlation_id: first.correlation_id,
+            attempts: first.attempts,
+            first_failed_ms: now,
+            last_failed_ms: now,
+            blocked_by: None,
+            config_hash: self.config_hash.clone(),
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            worker: self.worker.clone(),
+            replay: None,
+            traceparent: header(message, "traceparent"),
+            value,
+        }
+    }
+
+    /// The event's own id; on a topic a synthetic one where it has none, in a file none.
+    fn message_id(
+        &self,
+        event: Option<&Event>,
+        message: &Message,
+        position: Option<u32>,
+    ) -> Option<String> {
+        let own = event.and_then(Event::message_id).map(ToOwned::to_owned);
+        let at = &message.at;
+        own.or_else(|| {
+            self.group.as_ref().map(|_| {
+                synthetic_message_id(
+                    at.topic.as_str(),
+                    at.partition.get(),
+                    at.offset.get(),
+                    position,
+                )
+            })
+        })
+    }
+}
+
+fn header(message: &Message, name: &str) -> Option<String> {
+    let (_, value) = message.headers.iter().find(|(header, _)| header == name)?;
+    String::from_utf8(value.to_vec()).ok()
+}
+
+fn name(mapping: Option<MappingIndex>, ids: &[String]) -> String {
+    mapping
+        .and_then(|index| ids.get(usize::try_from(index.0).ok()?))
+        .map_or_else(|| NO_MAPPING.to_owned(), Clone::clone)
+}
+
+fn lists(
+    closed: &[Closed],
+    ids: &[String],
+    now: i64,
+) -> (Vec<FailedMapping>, Vec<DoneMapping>, Vec<SkippedMapping>) {
+    let (mut failed, mut done, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+    for one in closed {
+        let mapping = name(one.mapping, ids);
+        match &one.closing {
+            Closing::Delivered | Closing::Merged => done.push(DoneMapping {
+                mapping,
+                object_type: one
+                    .record
+                    .as_ref()
+                    .map_or_else(String::new, |(object, _)| object.as_str().to_owned()),
+                record_id: one.record.as_ref().map(|(_, id)| id.as_str().to_owned()),
+                finished_ms: now,
+            }),
+            Closing::Skipped(reason) => skipped.push(SkippedMapping {
+                mapping,
+                reason: (*reason).to_owned(),
+            }),
+            Closing::Dead(death) => failed.push(FailedMapping {
+                mapping,
+                stage: death.stage.to_owned(),
+                class: death.class.to_owned(),
+                code: death.code.to_owned(),
+                status: death.status,
+                category: death.category.clone(),
+                sub_category: death.sub_category.clone(),
+                property: death.property.clone(),
+                attempts: death.attempts,
+            }),
+        }
+    }
+    (failed, done, skipped)
+}
+
+fn first_failure(closed: &[Closed]) -> Failed {
+    let found = closed.iter().find_map(|one| match &one.closing {
+        Closing::Dead(failed) => Some((**failed).clone()),
+        _ => None,
+    });
+    // Only elements with a dead delivery get here; should that ever be wrong, the letter says so.
+    found.unwrap_or_else(|| Failed::here("intake", "suspect", "no failed delivery".to_owned()))
+}

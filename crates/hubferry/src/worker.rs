@@ -1,0 +1,680 @@
+//! The worker: one loop that owns all state between the source and the engines.
+//!
+//! Messages arrive and wait raw, within the source's bounds; they are mapped when the engines have room; endings come
+//! back, dead letters are parked, and only then is a message settled. Nothing in the loop waits for anything else in
+//! it: sending to an engine happens only where there is room, parking happens in tasks of their own, and endings are
+//! always taken, so there is no circle of waiting.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::select_all;
+use hubferry_delivery::{Admission, Backlog, Delivery, Ended};
+use hubferry_memory::LinkOrigin;
+use hubferry_stream::{
+    DeadLetters, Intake as Arrival, Message, Partition, Place, Revocation, Source, StreamError,
+    Ticket, Topic,
+};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::closing::closing_of;
+use crate::exit::Failure;
+use crate::holds::Holds;
+use crate::intake::{Intake, Read};
+use crate::scribe::Scribe;
+use crate::signals::Signals;
+use crate::tally::Tally;
+use crate::tracker::{Due, ElementKey, MessageKey, Tracker};
+
+/// What a worker is made of.
+pub(crate) struct Parts {
+    pub(crate) source: Source,
+    pub(crate) letters: Arc<DeadLetters>,
+    pub(crate) intake: Intake,
+    pub(crate) scribe: Scribe,
+    /// One per enabled destination, in the order of the intake's portals.
+    pub(crate) engines: Vec<mpsc::Sender<Admission>>,
+    /// Tells the engines whether more is coming.
+    pub(crate) backlog: Backlog,
+    pub(crate) endings: mpsc::Receiver<Vec<Ended>>,
+    /// The engines' tasks; they end when their channel closes or `stop` is cancelled.
+    pub(crate) tasks: JoinSet<()>,
+    pub(crate) holds: Holds,
+    pub(crate) on_hold: OnHold,
+    /// The source counts as finished after this many events; for a source that has no end.
+    pub(crate) finish_after: Option<u64>,
+    /// Tells the engines to start nothing new.
+    pub(crate) stop: CancellationToken,
+    pub(crate) signals: Signals,
+    pub(crate) drain: Duration,
+    pub(crate) board: watch::Sender<Board>,
+}
+
+/// What a hold of a portal means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OnHold {
+    /// A worker waits with its offsets where they are.
+    Wait,
+    /// A run over a file ends.
+    End,
+}
+
+/// What the worker shows to those who only look: admin endpoint, metrics, progress.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Board {
+    /// Whether messages are taken in.
+    pub(crate) ready: bool,
+    /// The sums.
+    pub(crate) tally: Tally,
+    /// Messages taken in and not settled.
+    pub(crate) open_messages: usize,
+    /// Bytes of them.
+    pub(crate) open_bytes: usize,
+    /// Events read, by partition.
+    pub(crate) consumed: BTreeMap<(String, i32), u64>,
+    /// Messages between the committed and the read position, by assigned partition.
+    pub(crate) spans: BTreeMap<(String, i32), usize>,
+}
+
+/// How a worker ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) tally: Tally,
+    /// Whether everything that was read has ended.
+    pub(crate) complete: bool,
+}
+
+/// Plans that wait for an engine. Beyond this many admissions messages wait raw, which is a fraction of the memory.
+const PENDING_ADMISSIONS: usize = 1_024;
+
+/// Dead letters on their way to the broker; beyond this many nothing new is mapped.
+const PARKING: usize = 256;
+
+/// Deliveries that engines may hold at once: hundreds of full calls to choose from, and a bounded share of memory.
+const OPEN_DELIVERIES: usize = 30_000;
+
+/// Messages mapped in one turn, so that endings and signals are never far away.
+const MAPPED_A_TURN: usize = 128;
+
+/// Messages taken from the source in one turn.
+const TAKEN_A_TURN: usize = 512;
+
+/// How often the board is rewritten.
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+
+/// Where a message came from, and the duty to end it.
+struct Origin {
+    message: Message,
+    ticket: Ticket,
+}
+
+/// An engine's door, and what waits in front of it.
+struct Door {
+    admissions: Option<mpsc::Sender<Admission>>,
+    waiting: VecDeque<(MessageKey, Admission)>,
+}
+
+/// Why the loop is on its way out.
+#[derive(Debug)]
+enum Leaving {
+    /// The file was read to its end: everything else goes on until all has ended.
+    AtEnd,
+    /// Someone asked, or something failed: nothing new starts.
+    Stopping {
+        until: Instant,
+        why: Option<Failure>,
+    },
+}
+
+struct Worker {
+    source: Source,
+    letters: Arc<DeadLetters>,
+    intake: Intake,
+    scribe: Scribe,
+    tracker: Tracker<Origin>,
+    arrived: VecDeque<Origin>,
+    doors: Vec<Door>,
+    backlog: Backlog,
+    parks: JoinSet<(ElementKey, Result<(), StreamError>)>,
+    revoking: Vec<Revocation>,
+    leaving: Option<Leaving>,
+    holds: Holds,
+    on_hold: OnHold,
+    finish_after: Option<u64>,
+    stop: CancellationToken,
+    drain: Duration,
+    board: watch::Sender<Board>,
+    assigned: BTreeSet<(Topic, Partition)>,
+    consumed: BTreeMap<(String, i32), u64>,
+}
+
+/// Everything that can happen to a worker.
+enum Happened {
+    Ended(Option<Vec<Ended>>),
+    Parked(ElementKey, Result<(), StreamError>),
+    Arrived(Result<Arrival, StreamError>),
+    Room,
+    Mappable,
+    Signal,
+    EngineLeft(Result<(), tokio::task::JoinError>),
+    Tick,
+}
+
+/// Works until the source is finished, a signal comes, or something fails.
+///
+/// # Errors
+///
+/// Whatever made it stop, when it was not a signal.
+pub(crate) async fn work(parts: Parts) -> Result<Outcome, Failure> {
+    let Parts {
+        source,
+        letters,
+        intake,
+        scribe,
+        engines,
+        backlog,
+        mut endings,
+        mut tasks,
+        holds,
+        on_hold,
+        finish_after,
+        stop,
+        mut signals,
+        drain,
+        board,
+    } = parts;
+    let mut worker = Worker {
+        source,
+        letters,
+        intake,
+        scribe,
+        tracker: Tracker::default(),
+        arrived: VecDeque::new(),
+        doors: engines.into_iter().map(Door::new).collect(),
+        backlog,
+        parks: JoinSet::new(),
+        revoking: Vec::new(),
+        leaving: None,
+        holds,
+        on_hold,
+        finish_after,
+        stop,
+        drain,
+        board,
+        assigned: BTreeSet::new(),
+        consumed: BTreeMap::new(),
+    };
+    let mut tick = tokio::time::interval(PUBLISH_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    worker.publish();
+    let mut engines_left = false;
+    while !worker.is_done(engines_left) {
+        // Losing the other branches is harmless: `recv`, `join_next`, `Source::next` and `Signals::next` lose nothing
+        // when dropped, and a wait for room only waits.
+        let happened = tokio::select! {
+            biased;
+            () = signals.next() => Happened::Signal,
+            ended = endings.recv(), if !engines_left => Happened::Ended(ended),
+            Some(parked) = worker.parks.join_next() => parked_of(parked)?,
+            Some(left) = tasks.join_next() => Happened::EngineLeft(left),
+            () = room(&worker.doors) => Happened::Room,
+            arrived = worker.source.next() => Happened::Arrived(arrived),
+            () = std::future::ready(()), if worker.can_map() => Happened::Mappable,
+            _ = tick.tick() => Happened::Tick,
+        };
+        match happened {
+            Happened::Ended(Some(ended)) => worker.ended(ended),
+            Happened::Ended(None) => engines_left = true,
+            Happened::Parked(element, result) => worker.parked(element, result),
+            Happened::Arrived(Ok(arrival)) => worker.arrived(arrival),
+            Happened::Arrived(Err(error)) => worker.fail(Failure::Outside(error.to_string())),
+            Happened::Room => worker.admit(),
+            Happened::Mappable => worker.map_some(),
+            Happened::Signal => worker.signal(),
+            Happened::EngineLeft(left) => worker.engine_left(left),
+            Happened::Tick => worker.tick(),
+        }
+        worker.answer_revocations();
+        if worker.leaving_is_over() {
+            break;
+        }
+    }
+    worker.close(tasks, endings).await
+}
+
+fn parked_of(
+    joined: Result<(ElementKey, Result<(), StreamError>), tokio::task::JoinError>,
+) -> Result<Happened, Failure> {
+    joined
+        .map(|(element, result)| Happened::Parked(element, result))
+        .map_err(|error| Failure::Bug(format!("parking a dead letter: {error}")))
+}
+
+/// Waits until an engine with something in front of its door has room; for ever when there is none.
+async fn room(doors: &[Door]) {
+    let waits: Vec<_> = doors
+        .iter()
+        .filter(|door| !door.waiting.is_empty())
+        .filter_map(|door| door.admissions.as_ref())
+        // An error means that the engine is gone; its task says why.
+        .map(|admissions| Box::pin(admissions.reserve()))
+        .collect();
+    if waits.is_empty() {
+        std::future::pending::<()>().await;
+    }
+    let (reserved, _, _) = select_all(waits).await;
+    if reserved.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+impl Door {
+    fn new(admissions: mpsc::Sender<Admission>) -> Self {
+        Self {
+            admissions: Some(admissions),
+            waiting: VecDeque::new(),
+        }
+    }
+}
+
+impl Worker {
+    // What arrives.
+
+    fn arrived(&mut self, first: Arrival) {
+        self.take(first);
+        for _ in 0..TAKEN_A_TURN {
+            // A source that has more at hand gives it without waiting; dropping the future loses nothing.
+            match self.source.next().now_or_never() {
+                Some(Ok(arrival)) => self.take(arrival),
+                Some(Err(error)) => return self.fail(Failure::Outside(error.to_string())),
+                None => break,
+            }
+        }
+        self.map_some();
+    }
+
+    fn take(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Arrived(message, ticket) => {
+                // A dropped ticket leaves its offset open: a stopping worker takes on nothing new.
+                if !self.is_stopping() {
+                    self.arrived.push_back(Origin { message, ticket });
+                }
+            }
+            Arrival::Assigned(partitions) => {
+                tracing::info!(partitions = partitions.len(), "partitions assigned");
+                self.assigned.extend(partitions);
+            }
+            Arrival::Revoking(revocation) => {
+                tracing::info!(
+                    partitions = revocation.partitions().len(),
+                    "partitions revoked"
+                );
+                self.forget(revocation.partitions().to_vec().as_slice());
+                self.revoking.push(revocation);
+            }
+            Arrival::Lost(partitions) => {
+                tracing::warn!(partitions = partitions.len(), "partitions lost");
+                self.forget(&partitions);
+                drop(self.tracker.abandon(|origin| is_of(origin, &partitions)));
+                self.unassign(&partitions);
+            }
+            Arrival::Quiet => {}
+            Arrival::Finished => {
+                self.leaving.get_or_insert(Leaving::AtEnd);
+            }
+        }
+    }
+
+    /// What no engine has seen of these partitions is dropped: it is read again by whoever gets them.
+    fn forget(&mut self, partitions: &[(Topic, Partition)]) {
+        self.arrived.retain(|origin| !is_of(origin, partitions));
+        let mut dues = Vec::new();
+        for door in &mut self.doors {
+            let mut kept = VecDeque::with_capacity(door.waiting.len());
+            for (key, admission) in door.waiting.drain(..) {
+                let revoked = self
+                    .tracker
+                    .context(key)
+                    .is_none_or(|origin| is_of(origin, partitions));
+                if !revoked {
+                    kept.push_back((key, admission));
+                    continue;
+                }
+                for delivery in admission.deliveries {
+                    drop(self.tracker.withdraw(delivery.id, &mut dues));
+                }
+            }
+            door.waiting = kept;
+        }
+        self.settle(dues);
+    }
+
+    fn answer_revocations(&mut self) {
+        let mut index = 0;
+        while index < self.revoking.len() {
+            let revocation = &self.revoking[index];
+            let partitions = revocation.partitions().to_vec();
+            let late = Instant::now() >= revocation.deadline();
+            if !late && self.tracker.any_open(|origin| is_of(origin, &partitions)) {
+                index += 1;
+                continue;
+            }
+            drop(self.tracker.abandon(|origin| is_of(origin, &partitions)));
+            self.unassign(&partitions);
+            let revocation = self.revoking.swap_remove(index);
+            self.source.revoked(revocation);
+        }
+    }
+
+    fn unassign(&mut self, partitions: &[(Topic, Partition)]) {
+        for partition in partitions {
+            self.assigned.remove(partition);
+        }
+    }
+
+    // From messages to admissions.
+
+    fn can_map(&self) -> bool {
+        let waiting: usize = self.doors.iter().map(|door| door.waiting.len()).sum();
+        !self.arrived.is_empty()
+            && waiting < PENDING_ADMISSIONS
+            && self.tracker.open_deliveries() < OPEN_DELIVERIES
+            && self.parks.len() < PARKING
+            && !self.is_stopping()
+    }
+
+    fn map_some(&mut self) {
+        for _ in 0..MAPPED_A_TURN {
+            if !self.can_map() {
+                break;
+            }
+            let Some(origin) = self.arrived.pop_front() else {
+                break;
+            };
+            self.map(origin);
+        }
+        self.admit();
+    }
+
+    fn map(&mut self, origin: Origin) {
+        let body = origin.message.body.as_deref();
+        let reads = self.intake.read(body, origin.message.written_ms);
+        let mut dues = Vec::new();
+        self.count_consumed(&origin.message.at, reads.len());
+        let message = self.tracker.open(origin);
+        for read in reads {
+            self.open_element(message, read, &mut dues);
+        }
+        self.tracker.seal(message, &mut dues);
+        self.settle(dues);
+    }
+
+    fn count_consumed(&mut self, at: &Place, events: usize) {
+        let key = (at.topic.as_str().to_owned(), at.partition.get());
+        *self.consumed.entry(key).or_default() += events as u64;
+    }
+
+    fn open_element(&mut self, message: MessageKey, read: Read, dues: &mut Vec<Due<Origin>>) {
+        let origin = self.link_origin(message, &read);
+        let element = self.tracker.element(message, read.position, read.body);
+        self.tracker.dropped_invalid(read.dropped);
+        for (mapping, closing) in read.closed {
+            self.tracker.at_once(element, mapping, closing);
+        }
+        for (portal, plans) in read.planned {
+            let deliveries = plans
+                .into_iter()
+                .map(|(mapping, plan)| Delivery {
+                    id: self.tracker.delivery(element, mapping),
+                    mapping,
+                    plan,
+                })
+                .collect();
+            let admission = Admission {
+                keys: read.keys.clone(),
+                deliveries,
+                origin: origin.clone(),
+            };
+            self.doors[portal.0].waiting.push_back((message, admission));
+        }
+        self.tracker.seal_element(element, dues);
+    }
+
+    /// Where a link that has to wait came from; only events that associate need it.
+    fn link_origin(&self, message: MessageKey, read: &Read) -> Option<Arc<LinkOrigin>> {
+        let associates = read
+            .planned
+            .iter()
+            .flat_map(|(_, plans)| plans)
+            .any(|(_, plan)| plan.associate.is_some());
+        if !associates {
+            return None;
+        }
+        let at = &self.tracker.context(message)?.message.at;
+        Some(Arc::new(LinkOrigin {
+            topic: at.topic.as_str().to_owned(),
+            partition: at.partition.get(),
+            offset: at.offset.get(),
+            element: read.position,
+            message_id: read.message_id.clone(),
+        }))
+    }
+
+    /// Hands to the engines what they have room for.
+    fn admit(&mut self) {
+        self.backlog.set(!self.arrived.is_empty());
+        for door in &mut self.doors {
+            let Some(admissions) = &door.admissions else {
+                continue;
+            };
+            while let Some((key, admission)) = door.waiting.pop_front() {
+                match admissions.try_send(admission) {
+                    Ok(()) => {}
+                    Err(
+                        mpsc::error::TrySendError::Full(admission)
+                        | mpsc::error::TrySendError::Closed(admission),
+                    ) => {
+                        door.waiting.push_front((key, admission));
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    // What ends.
+
+    fn ended(&mut self, ended: Vec<Ended>) {
+        let mut dues = Vec::new();
+        for mut one in ended {
+            let (closing, notes) = closing_of(&mut one);
+            self.tracker.note(&notes);
+            self.tracker
+                .ended(one.delivery, closing, one.record, &mut dues);
+        }
+        self.settle(dues);
+    }
+
+    fn parked(&mut self, element: ElementKey, result: Result<(), StreamError>) {
+        match result {
+            Ok(()) => {
+                let mut dues = Vec::new();
+                self.tracker.parked(element, &mut dues);
+                self.settle(dues);
+            }
+            // Its message stays unsettled: the offset is not committed, and it is read again.
+            Err(error) => self.fail(Failure::Outside(error.to_string())),
+        }
+    }
+
+    fn settle(&mut self, dues: Vec<Due<Origin>>) {
+        for due in dues {
+            match due {
+                Due::Settle(origin) => self.source.settle(origin.ticket),
+                Due::Park(element) => self.park(element),
+            }
+        }
+    }
+
+    fn park(&mut self, element: ElementKey) {
+        let Some(facts) = self.tracker.facts(element) else {
+            return;
+        };
+        let letter = self.scribe.letter(
+            &facts.context.message,
+            facts.position,
+            facts.body,
+            facts.closed,
+            self.intake.mapping_ids(),
+        );
+        let letters = Arc::clone(&self.letters);
+        self.parks
+            .spawn(async move { (element, letters.park(letter).await) });
+    }
+
+    // What makes it stop.
+
+    /// Looks after what nobody announces: holds, and the board.
+    fn tick(&mut self) {
+        for line in self.holds.begun() {
+            match self.on_hold {
+                OnHold::Wait => tracing::warn!("{line}"),
+                OnHold::End => self.fail(Failure::Outside(line)),
+            }
+        }
+        let events = self.tracker.tally().events;
+        if self.leaving.is_none() && self.finish_after.is_some_and(|last| events >= last) {
+            self.leaving = Some(Leaving::AtEnd);
+        }
+        self.publish();
+    }
+
+    fn signal(&mut self) {
+        match &mut self.leaving {
+            Some(Leaving::Stopping { until, .. }) => {
+                tracing::warn!("second signal: not waiting any longer");
+                *until = Instant::now();
+            }
+            _ => {
+                tracing::info!(
+                    "stopping: calls on the wire come back, then positions are committed"
+                );
+                self.stop_all(None);
+            }
+        }
+    }
+
+    fn engine_left(&mut self, left: Result<(), tokio::task::JoinError>) {
+        if let Err(error) = left {
+            self.fail(Failure::Bug(format!("an engine ended: {error}")));
+        } else if self.doors.iter().any(|door| door.admissions.is_some()) && !self.is_stopping() {
+            self.fail(Failure::Bug("an engine ended early".to_owned()));
+        }
+    }
+
+    fn fail(&mut self, why: Failure) {
+        if !self.is_stopping() {
+            self.stop_all(Some(why));
+        }
+    }
+
+    fn stop_all(&mut self, why: Option<Failure>) {
+        self.source.stop_intake();
+        self.stop.cancel();
+        self.arrived.clear();
+        let mut dues = Vec::new();
+        for door in &mut self.doors {
+            door.admissions = None;
+            for (_, admission) in door.waiting.drain(..) {
+                for delivery in admission.deliveries {
+                    drop(self.tracker.withdraw(delivery.id, &mut dues));
+                }
+            }
+        }
+        self.settle(dues);
+        let until = Instant::now() + self.drain;
+        self.leaving = Some(Leaving::Stopping { until, why });
+        self.publish();
+    }
+
+    fn is_stopping(&self) -> bool {
+        matches!(self.leaving, Some(Leaving::Stopping { .. }))
+    }
+
+    fn leaving_is_over(&self) -> bool {
+        matches!(&self.leaving, Some(Leaving::Stopping { until, .. }) if Instant::now() >= *until)
+    }
+
+    fn is_done(&self, engines_left: bool) -> bool {
+        match self.leaving {
+            None => false,
+            Some(Leaving::AtEnd) => self.arrived.is_empty() && self.tracker.open_messages() == 0,
+            Some(Leaving::Stopping { .. }) => engines_left && self.parks.is_empty(),
+        }
+    }
+
+    async fn close(
+        mut self,
+        mut tasks: JoinSet<()>,
+        mut endings: mpsc::Receiver<Vec<Ended>>,
+    ) -> Result<Outcome, Failure> {
+        let complete = matches!(self.leaving, Some(Leaving::AtEnd));
+        for door in &mut self.doors {
+            door.admissions = None;
+        }
+        self.publish_as(false);
+        if complete {
+            // Engines with nothing to do end as soon as their door is closed.
+            while endings.recv().await.is_some() {}
+            while tasks.join_next().await.is_some() {}
+        } else {
+            endings.close();
+            tasks.shutdown().await;
+        }
+        self.parks.shutdown().await;
+        let tally = self.tracker.tally().clone();
+        let closed = self.source.close().await;
+        if let Some(Leaving::Stopping { why: Some(why), .. }) = self.leaving {
+            return Err(why);
+        }
+        closed.map_err(|error| Failure::Outside(error.to_string()))?;
+        Ok(Outcome { tally, complete })
+    }
+
+    fn publish(&self) {
+        self.publish_as(!self.is_stopping());
+    }
+
+    fn publish_as(&self, ready: bool) {
+        let ledger = self.source.ledger();
+        let board = Board {
+            ready,
+            tally: self.tracker.tally().clone(),
+            open_messages: ledger.open_messages(),
+            open_bytes: ledger.open_bytes(),
+            consumed: self.consumed.clone(),
+            spans: self
+                .assigned
+                .iter()
+                .map(|(topic, partition)| {
+                    let span = ledger.span_messages(topic, *partition);
+                    ((topic.as_str().to_owned(), partition.get()), span)
+                })
+                .collect(),
+        };
+        self.board.send_replace(board);
+    }
+}
+
+fn is_of(origin: &Origin, partitions: &[(Topic, Partition)]) -> bool {
+    let at = &origin.message.at;
+    partitions
+        .iter()
+        .any(|(topic, partition)| *topic == at.topic && *partition == at.partition)
+}
