@@ -1,5 +1,7 @@
 //! One decoded event.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use crate::identity::derive_keys;
@@ -10,7 +12,9 @@ use crate::malformed::{Malformed, MalformedCode};
 use crate::{EventTime, IdentityKey, IdentityKeys, parse_timestamp};
 
 /// A customer event, exactly as it arrived: an object of a known type that belongs to somebody.
-#[derive(Clone, Debug)]
+///
+/// It is full of personal data: `Debug` shows only its type.
+#[derive(Clone)]
 pub struct Event {
     root: Value,
     kind: EventType,
@@ -72,12 +76,6 @@ impl Event {
         &self.root
     }
 
-    /// Gives the whole event away.
-    #[must_use]
-    pub fn into_root(self) -> Value {
-        self.root
-    }
-
     /// The event's type.
     #[must_use]
     pub const fn kind(&self) -> EventType {
@@ -133,6 +131,14 @@ impl Event {
 
     fn text(&self, key: &str) -> Option<&str> {
         self.root.get(key)?.as_str()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,7 @@
 //! What one message of a topic carries.
 
+use std::fmt;
+
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
@@ -37,8 +39,8 @@ impl Default for ReadLimits {
     }
 }
 
-/// One event of a message, or what stands in its place.
-#[derive(Clone, Debug)]
+/// One event of a message, or what stands in its place. `Debug` shows of the body only its length.
+#[derive(Clone)]
 pub struct Element {
     /// The place inside an envelope, an array or the lines, counted from 0; `None` when it is the whole message.
     pub position: Option<u32>,
@@ -47,6 +49,16 @@ pub struct Element {
     /// The element's own JSON, after the envelope's shared members were added; `None` when the message's own bytes
     /// stand for it.
     pub body: Option<Bytes>,
+}
+
+impl fmt::Debug for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Element")
+            .field("position", &self.position)
+            .field("event", &self.event)
+            .field("body_bytes", &self.body.as_ref().map(Bytes::len))
+            .finish()
+    }
 }
 
 /// What a message is.

@@ -129,3 +129,10 @@ fn integrations_are_judged_by_the_given_names() {
     assert!(!event.integrations_allow(&names));
     assert!(event.integrations_allow(&["other".to_owned()]));
 }
+
+#[test]
+fn debug_shows_no_value() {
+    let event =
+        Event::from_value(json!({"type": "track", "userId": "u", "event": "secret"})).unwrap();
+    assert_eq!(format!("{event:?}"), "Event { kind: Track, .. }");
+}

@@ -288,6 +288,18 @@ fn replaced_escapes_are_counted_per_element() {
     assert_eq!(counts, [1, 0]);
 }
 
+#[test]
+fn debug_shows_no_value() {
+    let reading = read_message(
+        Some(b"[{\"type\":\"track\",\"userId\":\"secret\"},\"secret\"]"),
+        Format::Array,
+        &ReadLimits::default(),
+    );
+    let shown = format!("{reading:?}");
+    assert!(!shown.contains("secret"), "{shown}");
+    assert!(shown.contains("body_bytes: Some(8)"), "{shown}");
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {

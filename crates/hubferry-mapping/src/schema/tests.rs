@@ -187,6 +187,7 @@ fn the_coercion_table() {
         (json!([]), [no(), no(), no(), no(), no()]),
         (json!([1, 2]), [no(), no(), no(), no(), no()]),
         (json!([[1]]), [no(), no(), no(), no(), no()]),
+        (json!([{"a": 1}]), [no(), no(), no(), no(), no()]),
         (json!({}), [no(), no(), no(), no(), kept(json!({}))]),
         (
             json!({"a": 1}),
@@ -604,6 +605,18 @@ fn the_worked_example() {
     assert_eq!(
         validate(fields, payload, &SINGLE),
         Ok(json!({"email": "a@b.co", "age": 41, "tags": ["5"], "extra": {"x": null}}))
+    );
+}
+
+#[test]
+fn debug_shows_no_value() {
+    let schema = Schema::new(vec![FieldSchema::text("email")]);
+    let validated = schema
+        .validate(map(json!({"email": "secret"})), &SINGLE)
+        .unwrap();
+    assert_eq!(
+        format!("{validated:?}"),
+        r#"Validated { fields: ["email"], notes: [] }"#
     );
 }
 

@@ -1,5 +1,7 @@
 //! A payload made to fit an action's fields.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::coerce::{Findings, clean, coerce};
@@ -31,13 +33,23 @@ pub struct CleanOptions {
     pub drop_invalid: bool,
 }
 
-/// A payload that fits.
-#[derive(Clone, Debug, PartialEq)]
+/// A payload that fits. `Debug` shows the names of its fields, not their values.
+#[derive(Clone, PartialEq)]
 pub struct Validated {
     /// The declared fields, coerced.
     pub payload: Map<String, Value>,
     /// What was done to them.
     pub notes: Vec<Note>,
+}
+
+impl fmt::Debug for Validated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<&String> = self.payload.keys().collect();
+        f.debug_struct("Validated")
+            .field("fields", &fields)
+            .field("notes", &self.notes)
+            .finish()
+    }
 }
 
 impl Schema {
