@@ -1,0 +1,247 @@
+//! The engine against the simulator over real HTTP, with the local limiter and memory.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hubferry_actions::{
+    AssociateStep, AssociationType, Existing, Lifecycle, ObjectType, OnMissingContact, Plan,
+    Policy, PropertyName, PropertyText, RecordRef, RecordStep, WhenMissing,
+};
+use hubferry_delivery::{
+    Admission, Backlog, Delivery, DeliveryId, Ended, Ending, Engine, EngineParts, LIMITS,
+    MappingIndex, SchedulerSettings, Stats,
+};
+use hubferry_event::{EventTime, IdentityKey};
+use hubferry_hubspot::{Auth, BaseUrl, Client, ClientSettings, Secret};
+use hubferry_limiter::{LimitName, LimitSettings, Limiter, Scope};
+use hubferry_memory::{LocalLimits, Memory};
+use hubferry_sim::{SimSettings, Simulator, TokenSpec};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+struct Running {
+    admissions: mpsc::Sender<Admission>,
+    endings: mpsc::Receiver<Vec<Ended>>,
+    stats: Arc<Stats>,
+    stop: CancellationToken,
+    engine: JoinSet<()>,
+}
+
+async fn start(simulator: &Simulator) -> Running {
+    let settings = ClientSettings {
+        base_url: BaseUrl::parse(&simulator.base_url()).unwrap(),
+        ..ClientSettings::new(Auth::Private(Secret::new("pat-test")))
+    };
+    let most = NonZeroU32::new(100).unwrap();
+    let limits = LIMITS
+        .map(|name| LimitSettings::ten_seconds(LimitName::new(name), most))
+        .to_vec();
+    let stats = Arc::new(Stats::default());
+    let engine = Engine::new(EngineParts {
+        scheduler: SchedulerSettings::default(),
+        calls_in_flight: 8,
+        client: Arc::new(Client::new(settings).unwrap()),
+        limiter: Limiter::local(Scope::new("1:test"), limits).unwrap(),
+        memory: Arc::new(Memory::local(LocalLimits::default())),
+        mappings: vec!["acme/contacts".to_owned(), "acme/companies".to_owned()],
+        stats: stats.clone(),
+        backlog: Backlog::default(),
+    });
+    let (admissions, inbox) = mpsc::channel(64);
+    let (outbox, endings) = mpsc::channel(64);
+    let stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(engine.run(inbox, outbox, stop.clone()));
+    Running {
+        admissions,
+        endings,
+        stats,
+        stop,
+        engine: tasks,
+    }
+}
+
+fn policy() -> Arc<Policy> {
+    Arc::new(Policy {
+        coalesce: true,
+        drop_unknown_property: false,
+        drop_invalid_property: false,
+        lifecycle: Lifecycle::BothWays,
+        on_missing_contact: OnMissingContact::Wait,
+        link_wait: Duration::from_secs(60),
+        required: Vec::new(),
+    })
+}
+
+fn identify(id: u64, name: &str, properties: &[(&str, &str)]) -> Admission {
+    let email = format!("{name}@example.com");
+    let keys = [
+        IdentityKey::User(name.into()),
+        IdentityKey::Email(email.as_str().into()),
+    ];
+    let plan = Plan {
+        time: EventTime::from_millis(1),
+        record: RecordStep {
+            record: RecordRef {
+                object: ObjectType::contacts(),
+                id_property: PropertyName::new("email"),
+                value: Arc::from(email.as_str()),
+            },
+            properties: properties
+                .iter()
+                .map(|(n, v)| (PropertyName::new(n), PropertyText::new(v)))
+                .collect(),
+            existing: Existing::ById,
+            when_missing: WhenMissing::Create,
+            stage: None,
+            person: keys.iter().cloned().collect(),
+            needs: None,
+        },
+        associate: None,
+        policy: policy(),
+    };
+    admission(id, keys, plan)
+}
+
+fn group(id: u64, name: &str) -> Admission {
+    let keys = [
+        IdentityKey::User(name.into()),
+        IdentityKey::Group("acme".into()),
+    ];
+    let definition = hubferry_actions::PropertyDefinition {
+        object: ObjectType::companies(),
+        name: PropertyName::new("segment_group_id"),
+        label: "Segment Group ID",
+        description: "test",
+        group: "companyinformation",
+        unique: true,
+        hidden: true,
+    };
+    let plan = Plan {
+        time: EventTime::from_millis(2),
+        record: RecordStep {
+            record: RecordRef {
+                object: ObjectType::companies(),
+                id_property: definition.name.clone(),
+                value: Arc::from("acme"),
+            },
+            properties: vec![(PropertyName::new("name"), PropertyText::new("Acme"))],
+            existing: Existing::ById,
+            when_missing: WhenMissing::Create,
+            stage: None,
+            person: [].into_iter().collect(),
+            needs: Some(definition),
+        },
+        associate: Some(AssociateStep {
+            person: [keys[0].clone()].into_iter().collect(),
+            with: ObjectType::contacts(),
+            kind: AssociationType::company_to_contact(),
+        }),
+        policy: policy(),
+    };
+    admission(id, keys, plan)
+}
+
+fn admission(id: u64, keys: impl IntoIterator<Item = IdentityKey>, plan: Plan) -> Admission {
+    let delivery = Delivery {
+        id: DeliveryId(id),
+        mapping: MappingIndex(0),
+        plan,
+    };
+    Admission {
+        keys: keys.into_iter().collect(),
+        deliveries: vec![delivery],
+        origin: None,
+    }
+}
+
+async fn drain(endings: &mut mpsc::Receiver<Vec<Ended>>) -> Vec<Ended> {
+    let mut all = Vec::new();
+    while let Some(ended) = endings.recv().await {
+        all.extend(ended);
+    }
+    all.sort_by_key(|ended| ended.delivery);
+    all
+}
+
+#[tokio::test]
+async fn a_contact_its_company_and_their_association_arrive() {
+    let simulator = Simulator::start(SimSettings::default()).await.unwrap();
+    let mut running = start(&simulator).await;
+    running
+        .admissions
+        .send(identify(1, "ada", &[("firstname", "Ada")]))
+        .await
+        .unwrap();
+    running.admissions.send(group(2, "ada")).await.unwrap();
+    running
+        .admissions
+        .send(identify(3, "bob", &[("no_such_property", "x")]))
+        .await
+        .unwrap();
+    drop(running.admissions);
+    let ended = drain(&mut running.endings).await;
+    running.engine.join_all().await;
+    assert_eq!(ended.len(), 3);
+    assert!(
+        matches!(ended[0].ending, Ending::Delivered { .. }),
+        "{:?}",
+        ended[0]
+    );
+    assert!(
+        matches!(ended[1].ending, Ending::Delivered { .. }),
+        "{:?}",
+        ended[1]
+    );
+    let Ending::Dead(death) = &ended[2].ending else {
+        panic!("{:?}", ended[2])
+    };
+    assert_eq!(death.rejection.code.as_str(), "property_missing");
+    let calls = running.stats.snapshot().calls;
+    let names: Vec<_> = calls.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "associations/companies/contacts/batch/create",
+            "companies/batch/upsert",
+            "contacts/batch/upsert",
+            "properties/companies"
+        ]
+    );
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_revoked_token_holds_the_portal_and_ends_nothing() {
+    let tokens = vec![TokenSpec {
+        token: "another".to_owned(),
+        scopes: Vec::new(),
+    }];
+    let simulator = Simulator::start(SimSettings {
+        tokens,
+        ..SimSettings::default()
+    })
+    .await
+    .unwrap();
+    let mut running = start(&simulator).await;
+    running
+        .admissions
+        .send(identify(1, "ada", &[]))
+        .await
+        .unwrap();
+    running.stats.holds_changed().await;
+    let holds = running.stats.snapshot().holds;
+    assert_eq!(
+        (holds[0].mapping.as_deref(), holds[0].reason),
+        (None, "auth")
+    );
+    running.stop.cancel();
+    assert!(
+        drain(&mut running.endings).await.is_empty(),
+        "nothing ends in a held portal"
+    );
+    running.engine.join_all().await;
+    simulator.stop().await;
+}
