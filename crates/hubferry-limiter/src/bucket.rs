@@ -182,7 +182,8 @@ impl Bucket {
         at / self.rule.slot
     }
 
-    fn ceiling(&self) -> u64 {
+    /// N, or the smaller one that the receiver named.
+    pub(crate) fn ceiling(&self) -> u64 {
         match self.learned {
             0 => self.rule.max,
             learned => learned.min(self.rule.max),

@@ -35,7 +35,7 @@ pub(crate) enum Next {
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 impl Limiter {
-    /// Keeps the limits in this process.
+    /// Keeps the limits in this process. The scope is only a name here: another limiter of the same scope is another budget.
     ///
     /// # Errors
     ///

@@ -318,3 +318,6 @@ fn state(((numbers, name), limit): ((&[u64], &LimitName), &Shared)) -> LimitStat
         throttled: number(8),
     }
 }
+
+#[cfg(all(test, feature = "redis-tests"))]
+mod tests;

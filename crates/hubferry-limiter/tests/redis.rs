@@ -1,1 +1,196 @@
-//! Placeholder.
+//! The limits of a fleet, on a real Redis whose address stands in HUBFERRY_TEST_REDIS.
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
+
+mod suite;
+
+use std::time::{Duration, SystemTime};
+
+use deadpool_redis::{Config, Pool, Runtime};
+use hubferry_limiter::{
+    Class, Closed, Fresh, LimitSettings, Limiter, LimiterError, LimiterOptions, Scope,
+};
+use redis::AsyncCommands;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test's service is named by the environment"
+)]
+fn pool() -> Pool {
+    let url = std::env::var("HUBFERRY_TEST_REDIS")
+        .expect("HUBFERRY_TEST_REDIS names a Redis server, as in redis://127.0.0.1:6379");
+    Config::from_url(url)
+        .create_pool(Some(Runtime::Tokio1))
+        .unwrap()
+}
+
+/// A prefix that no other run uses.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the time makes the name of a run unique"
+)]
+fn prefix() -> String {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap();
+    format!("hubferry-test-{}-{}", std::process::id(), since.as_nanos())
+}
+
+const EMPTY: LimiterOptions = LimiterOptions {
+    fresh: Some(Fresh::Empty),
+    patience: None,
+};
+
+fn limiter(prefix: &str, limits: Vec<LimitSettings>, options: LimiterOptions) -> Limiter {
+    Limiter::redis_with(pool(), prefix, Scope::new("1:app"), limits, options).unwrap()
+}
+
+#[tokio::test]
+async fn the_redis_store_passes_the_suite() {
+    let run = prefix();
+    suite::run(|name, limits| limiter(&format!("{run}-{name}"), limits, EMPTY)).await;
+}
+
+#[tokio::test]
+async fn workers_share_one_budget() {
+    let run = prefix();
+    let workers: Vec<Limiter> = (0..2)
+        .map(|_| limiter(&run, vec![suite::limit("wide", 12)], EMPTY))
+        .collect();
+    let stop = CancellationToken::new();
+    for worker in &workers {
+        drop(
+            worker
+                .acquire(&suite::ask(&["wide"], Class::Live), &stop)
+                .await
+                .unwrap(),
+        );
+    }
+    for worker in &workers {
+        assert!(suite::state(worker, "wide").await.granted >= 2);
+    }
+}
+
+#[tokio::test]
+async fn a_lost_state_is_taken_for_spent() {
+    let run = prefix();
+    let limits = || vec![suite::limit("wide", 12)];
+    let worker = limiter(&run, limits(), LimiterOptions::default());
+    let stop = CancellationToken::new();
+    let ask = suite::ask(&["wide"], Class::Live);
+    let first = suite::state(&worker, "wide").await;
+    assert!(
+        matches!(first.closed, Some((Closed::Quarantine, _))),
+        "{first:?}"
+    );
+    let held = worker.acquire(&ask, &stop).await.unwrap();
+
+    let key = format!("{run}:v1:{{1:app}}:limit:wide");
+    let mut connection = pool().get().await.unwrap();
+    assert_eq!(
+        connection.del::<_, u32>(&key).await.unwrap(),
+        1,
+        "the state stands under {key}"
+    );
+    let lost = suite::state(&worker, "wide").await;
+    assert!(
+        matches!(lost.closed, Some((Closed::Quarantine, _))),
+        "{lost:?}"
+    );
+    worker.give_back(held).await;
+    assert_eq!(
+        suite::state(&worker, "wide").await.returned,
+        0,
+        "the permit was another life's"
+    );
+    let before = Instant::now();
+    drop(worker.acquire(&ask, &stop).await.unwrap());
+    assert!(before.elapsed() > suite::WINDOW / 2);
+}
+
+#[tokio::test]
+async fn a_state_of_other_slots_is_taken_for_spent_too() {
+    let run = prefix();
+    let stop = CancellationToken::new();
+    let ask = suite::ask(&["wide"], Class::Live);
+    let old = limiter(&run, vec![suite::limit("wide", 12)], EMPTY);
+    drop(old.acquire(&ask, &stop).await.unwrap());
+    let other = LimitSettings {
+        slot: Duration::from_millis(50),
+        ..suite::limit("wide", 12)
+    };
+    let new = limiter(&run, vec![other], EMPTY);
+    let state = suite::state(&new, "wide").await;
+    assert!(
+        matches!(state.closed, Some((Closed::Quarantine, _))),
+        "{state:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_idle_state_is_kept_for_two_days() {
+    let run = prefix();
+    let worker = limiter(&run, vec![suite::limit("wide", 12)], EMPTY);
+    let stop = CancellationToken::new();
+    drop(
+        worker
+            .acquire(&suite::ask(&["wide"], Class::Live), &stop)
+            .await
+            .unwrap(),
+    );
+    let key = format!("{run}:v1:{{1:app}}:limit:wide");
+    let mut connection = pool().get().await.unwrap();
+    let left: i64 = connection.ttl(key).await.unwrap();
+    assert!((172_700..=172_800).contains(&left), "{left} s");
+}
+
+#[tokio::test]
+async fn a_server_that_forgot_the_function_is_told_again() {
+    let worker = limiter(&prefix(), vec![suite::limit("wide", 12)], EMPTY);
+    let stop = CancellationToken::new();
+    let ask = suite::ask(&["wide"], Class::Live);
+    drop(worker.acquire(&ask, &stop).await.unwrap());
+    let mut connection = pool().get().await.unwrap();
+    redis::cmd("SCRIPT")
+        .arg("FLUSH")
+        .exec_async(&mut connection)
+        .await
+        .unwrap();
+    drop(worker.acquire(&ask, &stop).await.unwrap());
+}
+
+#[tokio::test]
+async fn without_a_store_nothing_is_granted() {
+    // Nobody listens on the discard port.
+    let nowhere = Config::from_url("redis://127.0.0.1:9")
+        .create_pool(Some(Runtime::Tokio1))
+        .unwrap();
+    let impatient = LimiterOptions {
+        fresh: None,
+        patience: Some(Duration::from_millis(300)),
+    };
+    let limits = vec![suite::limit("wide", 12)];
+    let ask = suite::ask(&["wide"], Class::Live);
+    let limiter = Limiter::redis_with(
+        nowhere.clone(),
+        "x",
+        Scope::new("1:app"),
+        limits.clone(),
+        impatient,
+    )
+    .unwrap();
+    let error = limiter
+        .acquire(&ask, &CancellationToken::new())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, LimiterError::Store(_)), "{error:?}");
+
+    let patient = Limiter::redis(nowhere, "x", Scope::new("1:app"), limits).unwrap();
+    let stop = CancellationToken::new();
+    let (ended, ()) = tokio::join!(patient.acquire(&ask, &stop), async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        stop.cancel();
+    });
+    assert!(matches!(ended, Err(LimiterError::Stopped)), "{ended:?}");
+}

@@ -1,0 +1,205 @@
+//! What both stores must do behind the one face. Each scenario takes a maker of limiters that share one state.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use hubferry_limiter::{
+    Ask, Class, Closed, Hint, LimitName, LimitSettings, LimitState, Limiter, LimiterError,
+};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// The window of the scenarios: short, so that a real clock passes several of them.
+pub(crate) const WINDOW: Duration = Duration::from_millis(600);
+/// Twice the error with which a store's time may be known, and a little more.
+const SPREAD: Duration = Duration::from_millis(120);
+
+/// A small limit.
+pub(crate) fn limit(name: &str, max: u32) -> LimitSettings {
+    LimitSettings {
+        name: LimitName::new(name),
+        max: NonZeroU32::new(max).unwrap(),
+        window: WINDOW,
+        slot: Duration::from_millis(40),
+        spread: SPREAD,
+        horizon: Duration::from_secs(2),
+        burst: NonZeroU32::new(max.div_ceil(4)).unwrap(),
+    }
+}
+
+/// An ask against these limits.
+pub(crate) fn ask(limits: &[&str], class: Class) -> Ask {
+    Ask::new(limits.iter().map(|name| LimitName::new(name)), class)
+}
+
+/// Runs every scenario; `make` gives a limiter with a state of its own per name, shared by its calls.
+pub(crate) async fn run(mut make: impl FnMut(&str, Vec<LimitSettings>) -> Limiter) {
+    let both = || vec![limit("wide", 12), limit("narrow", 1)];
+    several_workers_stay_inside_every_window(make("windows", vec![limit("wide", 12)])).await;
+    all_limits_are_granted_together(make("together", both())).await;
+    a_permit_given_back_is_somebody_elses(make("back", both())).await;
+    stopping_ends_the_wait_and_returns_the_booking(make("stop", both())).await;
+    a_refusal_pauses_and_slows(make("pause", both())).await;
+    hints_lower_the_limit(make("hints", both())).await;
+    unknown_limits_are_an_error(make("unknown", both())).await;
+}
+
+async fn several_workers_stay_inside_every_window(limiter: Limiter) {
+    let until = Instant::now() + WINDOW * 5;
+    let mut workers = JoinSet::new();
+    for _ in 0..4 {
+        let limiter = limiter.clone();
+        workers.spawn(send_until(limiter, until));
+    }
+    let mut sent: Vec<Instant> = workers.join_all().await.into_iter().flatten().collect();
+    sent.sort_unstable();
+    assert!(
+        sent.len() > 12,
+        "more than one window was used: {}",
+        sent.len()
+    );
+    for (index, first) in sent.iter().enumerate() {
+        let inside = sent[index..]
+            .iter()
+            .take_while(|time| **time < *first + WINDOW)
+            .count();
+        assert!(inside <= 12, "{inside} calls in one window");
+    }
+}
+
+/// Sends as often as it may; returns when each call went out.
+async fn send_until(limiter: Limiter, until: Instant) -> Vec<Instant> {
+    let stop = CancellationToken::new();
+    let ask = ask(&["wide"], Class::Live);
+    let mut sent = Vec::new();
+    while Instant::now() < until {
+        let permit = limiter.acquire(&ask, &stop).await.unwrap();
+        let now = Instant::now();
+        if permit.is_open(now) {
+            sent.push(now);
+        } else {
+            limiter.give_back(permit).await;
+        }
+    }
+    sent
+}
+
+async fn all_limits_are_granted_together(limiter: Limiter) {
+    let stop = CancellationToken::new();
+    for _ in 0..3 {
+        drop(
+            limiter
+                .acquire(&ask(&["wide", "narrow"], Class::Live), &stop)
+                .await
+                .unwrap(),
+        );
+    }
+    let states = limiter.snapshot().await.unwrap();
+    assert_eq!(
+        states[0].granted - states[0].returned,
+        states[1].granted - states[1].returned
+    );
+}
+
+async fn a_permit_given_back_is_somebody_elses(limiter: Limiter) {
+    let stop = CancellationToken::new();
+    let narrow = ask(&["narrow"], Class::Live);
+    let permit = limiter.acquire(&narrow, &stop).await.unwrap();
+    assert_eq!(state(&limiter, "narrow").await.used, 1);
+    limiter.give_back(permit).await;
+    let after = state(&limiter, "narrow").await;
+    // On a slow machine the slot may be over by now; then the permit is counted as wasted.
+    assert_eq!(after.returned + after.wasted, after.granted);
+    assert_eq!(u64::from(after.used + after.ahead), after.wasted);
+}
+
+async fn stopping_ends_the_wait_and_returns_the_booking(limiter: Limiter) {
+    let stop = CancellationToken::new();
+    let narrow = ask(&["narrow"], Class::Live);
+    drop(limiter.acquire(&narrow, &stop).await.unwrap());
+    let waiting = {
+        let (limiter, stop) = (limiter.clone(), stop.clone());
+        async move { limiter.acquire(&narrow, &stop).await }
+    };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(waiting);
+    booked_ahead(&limiter).await;
+    stop.cancel();
+    let ended = tasks.join_next().await.unwrap().unwrap();
+    assert!(matches!(ended, Err(LimiterError::Stopped)), "{ended:?}");
+    assert_eq!(state(&limiter, "narrow").await.ahead, 0);
+}
+
+/// Waits until somebody has booked a slot to come.
+async fn booked_ahead(limiter: &Limiter) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while state(limiter, "narrow").await.ahead == 0 {
+        assert!(Instant::now() < deadline, "nobody booked ahead");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+async fn a_refusal_pauses_and_slows(limiter: Limiter) {
+    let wide = LimitName::new("wide");
+    limiter
+        .observe(Hint::Throttled {
+            limits: [wide].into_iter().collect(),
+            pause: None,
+        })
+        .await;
+    let paused = state(&limiter, "wide").await;
+    assert!(
+        matches!(paused.closed, Some((Closed::Paused, left)) if left <= Duration::from_secs(1))
+    );
+    assert_eq!((paused.effective, paused.throttled), (10, 1));
+    assert_eq!(state(&limiter, "narrow").await.closed, None);
+    let before = Instant::now();
+    let permit = limiter
+        .acquire(&ask(&["wide"], Class::Live), &CancellationToken::new())
+        .await;
+    drop(permit.unwrap());
+    // The pause began a moment before the clock was read.
+    assert!(before.elapsed() > Duration::from_millis(500));
+}
+
+async fn hints_lower_the_limit(limiter: Limiter) {
+    let wide = LimitName::new("wide");
+    for (max, expected) in [(12, 12), (500, 12), (0, 12), (6, 6), (12, 6)] {
+        limiter
+            .observe(Hint::Headers {
+                limit: wide.clone(),
+                max,
+                remaining: 1,
+            })
+            .await;
+        assert_eq!(
+            state(&limiter, "wide").await.effective,
+            expected,
+            "after a hint of {max}"
+        );
+    }
+}
+
+async fn unknown_limits_are_an_error(limiter: Limiter) {
+    let stop = CancellationToken::new();
+    let error = limiter
+        .acquire(&ask(&["wide", "other"], Class::Live), &stop)
+        .await
+        .unwrap_err();
+    assert_eq!(error.to_string(), "there is no limit named other");
+    let unlimited = limiter
+        .acquire(&ask(&[], Class::Live), &stop)
+        .await
+        .unwrap();
+    assert!(unlimited.is_open(Instant::now()));
+}
+
+/// How one limit stands.
+pub(crate) async fn state(limiter: &Limiter, name: &str) -> LimitState {
+    let states = limiter.snapshot().await.unwrap();
+    states
+        .into_iter()
+        .find(|state| state.name.as_str() == name)
+        .unwrap()
+}
