@@ -26,7 +26,8 @@ pub enum Format {
 pub struct ReadLimits {
     /// The longest text of one event, in bytes, as it stands in the message.
     pub max_event_bytes: usize,
-    /// The most events in one message. A message with more is refused as a whole, so that a replay finds it whole.
+    /// The most events in one message. A message with more is refused as a whole, so that a replay finds it whole;
+    /// so is an envelope whose shared members, once for each of its events, take 32 times `max_event_bytes`.
     pub max_batch_events: usize,
 }
 
@@ -167,6 +168,9 @@ const COPIED: [&str; 3] = ["sentAt", "receivedAt", "writeKey"];
 /// Members of an envelope whose own members are defaults for those of an element.
 const MERGED: [&str; 2] = ["context", "integrations"];
 
+/// How many events of the largest size the copies of what an envelope shares may fill.
+const COPIED_EVENTS: usize = 32;
+
 /// What the elements of one message share.
 struct Envelope<'a> {
     text: &'a str,
@@ -201,11 +205,35 @@ impl<'a> Envelope<'a> {
 
     fn open(&self, raw: Vec<RawElement>) -> Result<Vec<Element>, Malformed> {
         check_count(raw.len(), self.limits)?;
+        self.check_copies(raw.len())?;
         Ok(raw
             .into_iter()
             .zip(0..)
             .map(|(element, position)| self.element(element, position))
             .collect())
+    }
+
+    /// Every element gets its own copy of what is shared: a large context over thousands of tiny elements would take
+    /// gigabytes.
+    fn check_copies(&self, elements: usize) -> Result<(), Malformed> {
+        let shared: usize = self
+            .copied
+            .iter()
+            .chain(&self.merged)
+            .map(|(_, value)| value.to_string().len())
+            .sum();
+        let copies = shared.saturating_mul(elements);
+        let limit = self.limits.max_event_bytes.saturating_mul(COPIED_EVENTS);
+        if copies <= limit {
+            return Ok(());
+        }
+        Err(Malformed::new(
+            MalformedCode::TooLarge,
+            format!(
+                "the envelope shares {shared} bytes with {elements} events, more than {limit} bytes in all \
+                 ({COPIED_EVENTS} times input.max_event_bytes)"
+            ),
+        ))
     }
 
     fn element(&self, raw: RawElement, position: u32) -> Element {

@@ -276,6 +276,31 @@ fn limits_refuse_what_is_too_large() {
 }
 
 #[test]
+fn a_shared_context_is_not_multiplied_without_bound() {
+    let limits = ReadLimits {
+        max_event_bytes: 100,
+        max_batch_events: 1000,
+    };
+    let envelope = |events: usize| {
+        let event = r#"{"type":"track","userId":"1"}"#;
+        let batch = vec![event; events].join(",");
+        // With quotes, braces and the key the context has 200 bytes.
+        format!(
+            r#"{{"batch":[{batch}],"context":{{"k":"{}"}}}}"#,
+            "x".repeat(192)
+        )
+    };
+    let fits = read_within(envelope(16).as_bytes(), Format::Json, &limits);
+    assert_eq!(fits.iter().filter(|e| e.event.is_ok()).count(), 16);
+    let refused = read_within(envelope(17).as_bytes(), Format::Json, &limits);
+    assert_eq!(seen(&refused[0]), (None, json!("too_large")));
+    assert_eq!(
+        refused[0].event.as_ref().unwrap_err().message(),
+        "the envelope shares 200 bytes with 17 events, more than 3200 bytes in all (32 times input.max_event_bytes)"
+    );
+}
+
+#[test]
 fn replaced_escapes_are_counted_per_element() {
     let elements = read(
         r#"{"batch":[{"type":"track","userId":"\ud800"},{"type":"track","userId":"1"}]}"#,

@@ -23,22 +23,24 @@ enum Condition {
 }
 
 pub(crate) fn compile_if(compiler: &mut Compiler, options: &Options<'_>) -> Node {
-    let exists = options.get("exists");
-    let blank = options.get("blank");
-    if ![exists, blank].into_iter().flatten().any(is_truthy) {
+    let is_given = |name| options.get(name).is_some_and(is_truthy);
+    if !is_given("exists") && !is_given("blank") {
         return compiler.fault(options.place, "needs `exists` or `blank`");
     }
-    let mut part = |name: &str, value| compiler.node(value, &options.place.inside(name));
+    // Every part is compiled, so that its faults show, also where another part decides.
+    let mut part = |name| {
+        let value = options.get(name)?;
+        Some(compiler.node(value, &options.place.inside(name)))
+    };
+    let exists = part("exists");
+    let blank = part("blank");
+    let then = part("then");
+    let otherwise = part("else").filter(|_| is_given("else"));
     let condition = match (exists, blank) {
-        (Some(value), _) => Condition::Exists(part("exists", value)),
-        (None, Some(value)) => Condition::NotBlank(part("blank", value)),
+        (Some(node), _) => Condition::Exists(node),
+        (None, Some(node)) => Condition::NotBlank(node),
         (None, None) => return Node::Undefined,
     };
-    let then = options.get("then").map(|value| part("then", value));
-    let otherwise = options
-        .get("else")
-        .filter(|value| is_truthy(value))
-        .map(|value| part("else", value));
     Node::If(Box::new(If {
         condition,
         then,

@@ -301,6 +301,10 @@ fn conditions() {
     check(&cases);
     check_refused(&[
         (
+            json!({"@if": {"exists": 1, "blank": {"@oops": 1}}}),
+            "/x/@if/blank has the unknown directive `@oops`",
+        ),
+        (
             json!({"@if": "x"}),
             "/x/@if must be an object, it is a text",
         ),
