@@ -7,7 +7,8 @@ use crate::answer::{Answer, Refusal, Reply};
 use crate::associations::{AssociationType, Category, Direction, reversed};
 use crate::batch::{Batch, envelope, nothing_done};
 use crate::portal::{State, Visit};
-use crate::routes::{Era, Pair, PairOp, Verb, field};
+use crate::routes::{Era, Pair, PairOp, Verb};
+use crate::urls::field;
 use crate::writes::{LooseText, Reference, TypeReference, no_such_record, unknown_type};
 
 /// Pairs a write may carry; for create the published figure, for the others an assumption.

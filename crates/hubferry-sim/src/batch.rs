@@ -9,10 +9,12 @@ use serde_json::{Map, Value, json};
 use crate::answer::{Answer, Refusal, Reply};
 use crate::objects::ObjectType;
 use crate::portal::{State, Visit};
-use crate::properties::{PropertyBook, PropertyKey, Role};
-use crate::records::{RecordView, Stamp, Wanted};
+use crate::properties::{PropertyBook, PropertyKey};
+use crate::property::Role;
+use crate::records::{Stamp, Wanted};
 use crate::routes::BatchOp;
 use crate::values::iso;
+use crate::views::RecordView;
 use crate::writes::{
     Aim, Claimed, Fault, LooseText, NewAssociation, Prepared, conflict, id_property,
     invalid_values, non_unique, prepare,

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::objects::ObjectType;
-use crate::properties::{FieldType, Property, PropertyBook, PropertyOption, Role, ValueType};
+use crate::properties::PropertyBook;
+use crate::property::{FieldType, Property, PropertyOption, Role, ValueType};
 
 use FieldType as F;
 use ValueType as V;

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 /// One write that reached a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Write {
     /// Milliseconds since the simulator started.
     pub at_ms: u64,

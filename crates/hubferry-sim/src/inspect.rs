@@ -13,7 +13,7 @@ use crate::history::RecordHistory;
 use crate::objects::ObjectType;
 use crate::portal::{Portal, Request};
 use crate::properties::PropertyCreate;
-use crate::routes::{field, form};
+use crate::urls::{field, form};
 
 /// A record as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

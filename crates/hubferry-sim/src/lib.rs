@@ -34,14 +34,17 @@
 mod server;
 mod settings;
 
+mod policies;
 mod portal;
 mod routes;
+mod urls;
 
 mod access;
 mod account;
 mod faults;
 mod limits;
 mod oauth;
+mod spoil;
 
 mod association_calls;
 mod batch;
@@ -52,11 +55,15 @@ mod writes;
 
 mod associations;
 mod catalogue;
+mod emails;
 mod history;
 mod objects;
 mod properties;
+mod property;
 mod records;
+mod stored;
 mod values;
+mod views;
 
 mod answer;
 mod calls;

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Refusal, Reply};
 use crate::portal::Visit;
-use crate::routes::{field, form};
 use crate::settings::OAuthApp;
+use crate::urls::{field, form};
 
 /// `POST /oauth/{V}/token`.
 pub(crate) fn token(visit: &Visit<'_>) -> Reply {
@@ -83,10 +83,10 @@ fn issue(visit: &Visit<'_>, app: &OAuthApp, refresh_token: &str) -> Answer {
         visit.settings.seed,
         state.tokens.issued.len() + 1
     );
-    state
-        .tokens
-        .issued
-        .insert(access_token.clone(), visit.stamp.since + app.token_life);
+    state.tokens.issued.insert(
+        access_token.clone(),
+        visit.stamp.since.saturating_add(app.token_life),
+    );
     drop(state);
     Answer::json(
         200,

@@ -10,7 +10,6 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
 
 use crate::access::{self, Tokens};
 use crate::account;
@@ -27,10 +26,12 @@ use crate::objects::ObjectType;
 use crate::properties::PropertyBook;
 use crate::property_calls;
 use crate::records::{Shelf, Stamp};
-use crate::routes::{BatchOp, Route, form};
+use crate::routes::{BatchOp, Route};
 use crate::search;
 use crate::settings::SimSettings;
 use crate::singles;
+use crate::spoil::{raw, with_anonymous_error, without_first_input, without_results};
+use crate::urls::form;
 
 /// The state behind a simulator, for inspection from inside the process.
 #[derive(Debug)]
@@ -422,64 +423,6 @@ fn dispatch(visit: &Visit<'_>, route: &Route) -> Reply {
         Route::Introspect => oauth::introspect(visit),
         Route::TokenInfo(token) => oauth::token_info(visit, token),
         Route::RefreshTokenInfo(token) => oauth::refresh_token_info(visit, token),
-    }
-}
-
-fn raw(status: u16, body: &str, retry_after: Option<u64>) -> Answer {
-    let mut answer = Answer::html(status, body);
-    if body.starts_with('{') {
-        answer.content_type = "application/json;charset=utf-8";
-    }
-    match retry_after {
-        Some(seconds) => answer.with_header("Retry-After", seconds.to_string()),
-        None => answer,
-    }
-}
-
-fn without_first_input(body: &[u8]) -> Option<bytes::Bytes> {
-    let mut body: Value = serde_json::from_slice(body).ok()?;
-    let inputs = body.get_mut("inputs")?.as_array_mut()?;
-    if inputs.is_empty() {
-        return None;
-    }
-    inputs.remove(0);
-    serde_json::to_vec(&body).ok().map(Into::into)
-}
-
-fn with_anonymous_error(answer: Answer) -> Answer {
-    let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else {
-        return answer;
-    };
-    if !(200..300).contains(&answer.status) || !body.is_object() {
-        return answer;
-    }
-    let entry = json!({"status": "error", "category": "VALIDATION_ERROR", "message": "One of the inputs could not be processed"});
-    let errors = match body["errors"].take() {
-        Value::Array(mut errors) => {
-            errors.push(entry);
-            errors
-        }
-        _ => vec![entry],
-    };
-    body["numErrors"] = json!(errors.len());
-    body["errors"] = Value::Array(errors);
-    Answer {
-        headers: answer.headers,
-        ..Answer::json(207, &body)
-    }
-}
-
-fn without_results(answer: Answer, count: usize) -> Answer {
-    let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else {
-        return answer;
-    };
-    let Some(results) = body.get_mut("results").and_then(Value::as_array_mut) else {
-        return answer;
-    };
-    results.truncate(results.len().saturating_sub(count));
-    Answer {
-        headers: answer.headers,
-        ..Answer::json(answer.status, &body)
     }
 }
 

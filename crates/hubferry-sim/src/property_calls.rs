@@ -8,7 +8,8 @@ use crate::batch::{Batch, envelope, nothing_done};
 use crate::objects::ObjectType;
 use crate::portal::Visit;
 use crate::properties::{PropertyCreate, PropertyGroup, PropertyPatch, unknown_property};
-use crate::routes::{BatchOp, Verb, field};
+use crate::routes::{BatchOp, Verb};
+use crate::urls::field;
 
 /// Inputs of a property batch. HubSpot publishes no figure.
 const MOST_INPUTS: usize = 100;
@@ -27,7 +28,10 @@ pub(crate) fn properties(visit: &Visit<'_>, object: ObjectType, verb: Verb) -> R
 }
 
 fn create(visit: &Visit<'_>, object: ObjectType, body: PropertyCreate) -> Result<Value, Refusal> {
-    let visible_from = visit.stamp.since + visit.settings.property_delay;
+    let visible_from = visit
+        .stamp
+        .since
+        .saturating_add(visit.settings.property_delay);
     let mut state = visit.state();
     let book = &mut state.drawer_mut(object).book;
     let key = book.create(body, visible_from, visit.stamp.at_ms)?;

@@ -4,15 +4,17 @@
 //! Between them the caller decides what a refused neighbour means for the batch.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use crate::history::{RecordHistory, Write};
 use crate::objects::ObjectType;
-use crate::properties::{PropertyBook, PropertyKey, Role};
-use crate::values::{BadValue, Change, check};
+use crate::properties::{PropertyBook, PropertyKey};
+use crate::property::Role;
+use crate::stored::Stored;
+use crate::values::{BadValue, Change, check, iso};
+use crate::views::RecordView;
 
 /// When and by which call something happens.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,8 +35,7 @@ pub(crate) type UniqueValue = (PropertyKey, Box<str>);
 
 #[derive(Debug, Clone)]
 struct Record {
-    /// Sorted by key. Most records hold a handful, where a sorted list beats a map in size and speed.
-    values: Vec<(PropertyKey, Box<str>)>,
+    values: Stored,
     created_ms: i64,
     updated_ms: i64,
     archived: bool,
@@ -164,7 +165,7 @@ impl Shelf {
     pub(crate) fn create(&mut self, book: &PropertyBook, changes: Changes, stamp: Stamp) -> u64 {
         let id = self.first_id + self.records.len() as u64;
         self.records.push(Record {
-            values: Vec::with_capacity(changes.len()),
+            values: Stored::default(),
             created_ms: stamp.at_ms,
             updated_ms: stamp.at_ms,
             archived: false,
@@ -176,49 +177,36 @@ impl Shelf {
 
     /// Changes a record that exists.
     pub(crate) fn apply(&mut self, book: &PropertyBook, id: u64, changes: Changes, stamp: Stamp) {
+        let mut values = Vec::with_capacity(changes.len());
         for (key, change) in &changes {
-            self.apply_one(book, id, *key, change);
+            let before: Option<Box<str>> = self.value(id, *key).map(Into::into);
+            let after: Option<Box<str>> = match change {
+                Change::Clear => None,
+                Change::Set(value) if goes_backwards(book, *key, before.as_deref(), value) => {
+                    continue;
+                }
+                Change::Set(value) => Some(value.clone()),
+                Change::Append(more) => Some(appended(before.as_deref(), more)),
+            };
+            if before == after {
+                continue;
+            }
+            if let Some(old) = &before {
+                self.forget(book, id, *key, old);
+            }
+            if let Some(new) = &after {
+                self.remember(book, id, *key, new);
+            }
+            values.push((*key, after));
         }
         if let Some(record) = self.record_mut(id) {
             record.updated_ms = stamp.at_ms;
+            if !values.is_empty() {
+                record.values.set(values);
+            }
         }
         if let Some(history) = &mut self.history {
             history.entry(id).or_default().push((stamp, changes));
-        }
-    }
-
-    fn apply_one(&mut self, book: &PropertyBook, id: u64, key: PropertyKey, change: &Change) {
-        let before: Option<Box<str>> = self.value(id, key).map(Into::into);
-        let after: Option<Box<str>> = match change {
-            Change::Clear => None,
-            Change::Set(value) if goes_backwards(book, key, before.as_deref(), value) => return,
-            Change::Set(value) => Some(value.clone()),
-            Change::Append(more) => Some(appended(before.as_deref(), more)),
-        };
-        if before == after {
-            return;
-        }
-        if let Some(old) = &before {
-            self.forget(book, id, key, old);
-        }
-        if let Some(new) = &after {
-            self.remember(book, id, key, new);
-        }
-        let Some(record) = self.record_mut(id) else {
-            return;
-        };
-        match (
-            record
-                .values
-                .binary_search_by_key(&key, |(known, _)| *known),
-            after,
-        ) {
-            (Ok(place), Some(value)) => record.values[place].1 = value,
-            (Ok(place), None) => {
-                record.values.remove(place);
-            }
-            (Err(place), Some(value)) => record.values.insert(place, (key, value)),
-            (Err(_), None) => (),
         }
     }
 
@@ -254,8 +242,9 @@ impl Shelf {
         let Some(record) = self.record(id) else {
             return false;
         };
-        for (key, value) in record.values.clone() {
-            self.forget(book, id, key, &value);
+        let values = record.values.clone();
+        for (key, value) in values.iter() {
+            self.forget(book, id, key, value);
         }
         if let Some(record) = self.record_mut(id) {
             record.archived = true;
@@ -267,19 +256,15 @@ impl Shelf {
     /// A stored value.
     pub(crate) fn value(&self, id: u64, key: PropertyKey) -> Option<&str> {
         let record = self.record(id)?;
-        let place = record
-            .values
-            .binary_search_by_key(&key, |(known, _)| *known)
-            .ok()?;
-        Some(&record.values[place].1)
+        record.values.get(key)
     }
 
     /// A value as it is shown: stored, or made by HubSpot.
     pub(crate) fn shown(&self, book: &PropertyBook, id: u64, key: PropertyKey) -> Option<String> {
         let record = self.record(id)?;
         match book.get(key).role {
-            Role::CreatedAt => Some(crate::values::iso(record.created_ms)),
-            Role::UpdatedAt => Some(crate::values::iso(record.updated_ms)),
+            Role::CreatedAt => Some(iso(record.created_ms)),
+            Role::UpdatedAt => Some(iso(record.updated_ms)),
             Role::RecordId => Some(id.to_string()),
             _ => self.value(id, key).map(str::to_owned),
         }
@@ -488,45 +473,6 @@ fn written(book: &PropertyBook, (stamp, changes): &(Stamp, Changes)) -> Write {
 /// Whole milliseconds of a duration.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A record on its way out.
-#[derive(Debug, Clone)]
-pub(crate) struct RecordView {
-    pub(crate) id: u64,
-    pub(crate) properties: Vec<(Arc<str>, Option<String>)>,
-    created_ms: i64,
-    updated_ms: i64,
-    /// Whether an upsert made it.
-    pub(crate) new: Option<bool>,
-    pub(crate) trace: Option<String>,
-}
-
-impl serde::Serialize for RecordView {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeMap;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("id", &self.id.to_string())?;
-        map.serialize_entry("properties", &Properties(&self.properties))?;
-        map.serialize_entry("createdAt", &crate::values::iso(self.created_ms))?;
-        map.serialize_entry("updatedAt", &crate::values::iso(self.updated_ms))?;
-        map.serialize_entry("archived", &false)?;
-        if let Some(new) = self.new {
-            map.serialize_entry("new", &new)?;
-        }
-        if let Some(trace) = &self.trace {
-            map.serialize_entry("objectWriteTraceId", trace)?;
-        }
-        map.end()
-    }
-}
-
-struct Properties<'a>(&'a [(Arc<str>, Option<String>)]);
-
-impl serde::Serialize for Properties<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (&**name, value)))
-    }
 }
 
 #[cfg(test)]

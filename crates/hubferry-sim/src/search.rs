@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::answer::{Answer, Refusal, Reply};
 use crate::objects::ObjectType;
 use crate::portal::{Drawer, Visit};
-use crate::properties::{PropertyBook, PropertyKey, ValueType};
+use crate::properties::{PropertyBook, PropertyKey};
+use crate::property::ValueType;
 use crate::records::{Shelf, Wanted};
 use crate::writes::LooseText;
 
@@ -142,7 +143,7 @@ fn page(body: &Body) -> Result<(usize, usize), Refusal> {
             .parse()
             .map_err(|_| Refusal::validation("after must be an integer"))?,
     };
-    if after + limit > MOST_RESULTS {
+    if limit.saturating_add(after) > MOST_RESULTS {
         return Err(Refusal::validation(format!(
             "The search results are limited to {MOST_RESULTS} total results"
         )));

@@ -190,18 +190,14 @@ async fn answer(
 /// The call with all its delays; `None` when the connection shall be cut.
 async fn simulated(door: &Door, request: &Request, arrived: &Arrived) -> Option<Answer> {
     let half = half_latency(door);
-    let extra: u64 = arrived
+    let extra = arrived
         .effects
         .iter()
-        .map(|effect| {
-            if let Effect::LatencyMs(ms) = effect {
-                *ms
-            } else {
-                0
-            }
-        })
-        .sum();
-    pause(half + Duration::from_millis(extra)).await;
+        .fold(Duration::ZERO, |sum, effect| match effect {
+            Effect::LatencyMs(ms) => sum.saturating_add(Duration::from_millis(*ms)),
+            _ => sum,
+        });
+    pause(half.saturating_add(extra)).await;
     if arrived.effects.contains(&Effect::Reset) {
         door.portal.cut_off(request, arrived);
         return None;

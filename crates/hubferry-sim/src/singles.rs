@@ -8,7 +8,8 @@ use crate::objects::ObjectType;
 use crate::portal::{State, Visit};
 use crate::properties::PropertyKey;
 use crate::records::Wanted;
-use crate::routes::{Verb, field};
+use crate::routes::Verb;
+use crate::urls::field;
 use crate::writes::{Aim, Claimed, NewAssociation, id_property, prepare};
 
 #[derive(Debug, Deserialize)]
@@ -45,7 +46,14 @@ pub(crate) fn record(visit: &Visit<'_>, object: ObjectType, id: &str, verb: Verb
 fn create(visit: &Visit<'_>, object: ObjectType) -> Reply {
     let body: Body = visit.parse()?;
     let aim = Aim::New(body.associations.as_deref().unwrap_or_default());
-    write(visit, object, &aim, &body.properties, 201)
+    write(
+        visit,
+        &mut visit.state(),
+        object,
+        &aim,
+        &body.properties,
+        201,
+    )
 }
 
 fn update(visit: &Visit<'_>, object: ObjectType, id: &str) -> Reply {
@@ -56,20 +64,28 @@ fn update(visit: &Visit<'_>, object: ObjectType, id: &str) -> Reply {
         )
         .with("context", json!({"properties": ["{}"]})));
     }
-    let id = found(visit, &visit.state(), object, id)?;
-    write(visit, object, &Aim::Existing(id), &body.properties, 200)
+    let mut state = visit.state();
+    let id = found(visit, &state, object, id)?;
+    write(
+        visit,
+        &mut state,
+        object,
+        &Aim::Existing(id),
+        &body.properties,
+        200,
+    )
 }
 
 fn write(
     visit: &Visit<'_>,
+    state: &mut State,
     object: ObjectType,
     aim: &Aim<'_>,
     properties: &Map<String, Value>,
     success: u16,
 ) -> Reply {
-    let mut state = visit.state();
     let prepared = prepare(
-        &state,
+        state,
         object,
         aim,
         properties,
@@ -78,7 +94,7 @@ fn write(
     )
     .map_err(|fault| fault.into_refusal(visit.settings.portal_id))?;
     let keys = prepared.keys();
-    let (id, _) = prepared.apply(&mut state, object, visit.stamp);
+    let (id, _) = prepared.apply(state, object, visit.stamp);
     let drawer = state.drawer(object);
     let view = drawer.shelf.view(&drawer.book, id, Wanted::Written(&keys));
     Ok(Answer::json(success, &view))

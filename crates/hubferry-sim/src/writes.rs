@@ -10,7 +10,8 @@ use crate::answer::Refusal;
 use crate::associations::{Category, Direction};
 use crate::objects::ObjectType;
 use crate::portal::{Drawer, State};
-use crate::properties::{PropertyBook, PropertyKey, Role};
+use crate::properties::{PropertyBook, PropertyKey};
+use crate::property::Role;
 use crate::records::{Changes, Shelf, Stamp, UniqueValue};
 use crate::values::{BadValue, Change, check};
 

@@ -4,6 +4,7 @@ mod associations;
 mod faults;
 mod limits;
 mod oauth;
+mod pace;
 mod properties;
 mod records;
 mod search;
