@@ -197,7 +197,14 @@ impl KafkaSettings {
                 self.client
                     .or("fetch.max.bytes", &self.fetch_bytes().to_string()),
             )
-            // An answer may come later than `linger` at the most: waiting longer costs latency and saves nothing.
+            // When its queue is full the library would look again only after a second: far longer than it takes to
+            // work off a queue of this size.
+            .set(
+                "fetch.queue.backoff.ms",
+                self.client.or("fetch.queue.backoff.ms", "10"),
+            )
+            // How long the broker may hold an empty answer back. A short wait lets a new assignment or a resume take
+            // effect soon; ten idle requests a second per broker cost nothing.
             .set(
                 "fetch.wait.max.ms",
                 self.client.or("fetch.wait.max.ms", "100"),
