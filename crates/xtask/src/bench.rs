@@ -30,9 +30,12 @@ pub(crate) fn run(workspace: &Workspace, wanted: &[String], report: &mut Report)
         );
         return Ok(());
     }
-    report.part("release build", |_| {
+    let built = report.part("release build", |_| {
         run_to_end(workspace.cargo("build").args(["--release", "--bins"]))
     });
+    if built.is_none() {
+        return Ok(());
+    }
     let Some(services) = report.part("start of kafka and redis", |_| Services::start(workspace))
     else {
         return Ok(());

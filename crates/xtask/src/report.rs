@@ -95,13 +95,16 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 }
 
 /// Runs a test command to its end, its output on ours, and counts the tests it reports.
-pub(crate) fn run_tests(command: &mut Command, tests: &mut Tests) -> Result<()> {
+///
+/// Gives the number of test programs that ran no test at all.
+pub(crate) fn run_tests(command: &mut Command, tests: &mut Tests) -> Result<usize> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("could not start {}", command.get_program().display()))?;
     let output = child.stdout.take().context("the output was asked for")?;
+    let mut silent = 0;
     for line in BufReader::new(output).split(b'\n') {
         let line = line?;
         let line = String::from_utf8_lossy(&line);
@@ -109,11 +112,12 @@ pub(crate) fn run_tests(command: &mut Command, tests: &mut Tests) -> Result<()> 
         if let Some(closing) = Tests::from_closing_line(&line) {
             tests.passed += closing.passed;
             tests.failed += closing.failed;
+            silent += usize::from(closing == Tests::default());
         }
     }
     let status = child.wait()?;
     ensure!(status.success(), "{} ended with {status}", shown(command));
-    Ok(())
+    Ok(silent)
 }
 
 fn shown(command: &Command) -> String {
@@ -165,6 +169,23 @@ mod tests {
             let counted = Tests::from_closing_line(line).map(|tests| (tests.passed, tests.failed));
             assert_eq!(counted, expected, "{line}");
         }
+    }
+
+    #[test]
+    fn programs_without_a_test_are_counted_apart() {
+        let mut tests = Tests::default();
+        let said = "echo 'test result: ok. 0 passed; 0 failed; 0 ignored'; echo 'test result: ok. 2 passed; 0 failed'";
+        let silent = run_tests(Command::new("sh").args(["-c", said]), &mut tests).unwrap();
+        assert_eq!(
+            (silent, tests),
+            (
+                1,
+                Tests {
+                    passed: 2,
+                    failed: 0
+                }
+            )
+        );
     }
 
     #[test]
