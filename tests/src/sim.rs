@@ -87,6 +87,7 @@ pub struct RecordHistory {
 #[serde(rename_all = "camelCase")]
 pub struct Write {
     /// Milliseconds since the simulator started.
+    #[serde(alias = "at_ms")]
     pub at_ms: u64,
     /// The number of the call that wrote.
     pub call: u64,
@@ -207,7 +208,7 @@ impl Sim {
             );
         }
         for link in state.associations {
-            let pair = match (link.from_type.as_str(), link.to_type.as_str()) {
+            let pair = match (link.from_object.as_str(), link.to_object.as_str()) {
                 ("contacts", "companies") => (link.from, link.to),
                 ("companies", "contacts") => (link.to, link.from),
                 _ => continue,
@@ -257,8 +258,8 @@ struct StateRecord {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct StateLink {
-    from_type: String,
+    from_object: String,
     from: String,
-    to_type: String,
+    to_object: String,
     to: String,
 }

@@ -141,7 +141,7 @@ async fn a_refused_token_stops_a_worker_and_commits_nothing() -> Result<()> {
         .redis(&redis)
         .write(folder.path(), "c")?;
     let finished = run_worker(&services, &config).await?;
-    assert_complaint(&finished, 3, &["401", "acme"]);
+    assert_complaint(&finished, 3, &["acme", "token", "HubSpot"]);
     assert!(
         !finished.stderr.contains("test-token"),
         "the token is in the output: {finished:?}"
@@ -166,7 +166,7 @@ async fn a_refused_token_ends_a_file_with_the_same_line() -> Result<()> {
     )
     .await?;
     assert_eq!(finished.code, Some(3), "{finished:?}");
-    let words = ["401", "acme"];
+    let words = ["acme", "token", "HubSpot"];
     let named = finished
         .stderr
         .lines()
@@ -176,23 +176,29 @@ async fn a_refused_token_ends_a_file_with_the_same_line() -> Result<()> {
 }
 
 #[tokio::test]
-async fn check_accepts_what_run_accepts() -> Result<()> {
+async fn check_accepts_a_sound_configuration_and_refuses_a_broken_one() -> Result<()> {
     let services = Services::from_env()?;
     let folder = tempfile::tempdir()?;
-    let config = Config::to("http://127.0.0.1:9")
+    let sound = Config::to("http://127.0.0.1:9")
         .with_people_and_companies(&[])
-        .kafka(NOWHERE, "g", "t")
-        .write(folder.path(), "c")?;
-    let config = config.to_str().context("a path that is text")?;
-    let finished = services
-        .hubferry()
-        .run(&["check", "--config", config])
-        .await?;
-    assert_eq!(finished.code, Some(0), "{finished:?}");
+        .kafka(NOWHERE, "g", "t");
+    let check = async |config: &Config| {
+        let path = config.write(folder.path(), "c")?;
+        let path = path.to_str().context("a path that is text")?;
+        services.hubferry().run(&["check", "--config", path]).await
+    };
+    let accepted = check(&sound).await?;
+    assert_eq!(accepted.code, Some(0), "{accepted:?}");
+    let said = [accepted.stdout, accepted.stderr].concat();
     assert!(
-        !finished.stdout.contains("test-token"),
-        "the token is in the output: {finished:?}"
+        !said.contains("test-token"),
+        "the token is in the output: {said}"
     );
+
+    let broken = sound.set("/destinations/0/mappings/0/acton", json!("upsertContact"));
+    let refused = check(&broken).await?;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("acton"), "{refused:?}");
     Ok(())
 }
 

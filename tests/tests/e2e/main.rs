@@ -10,3 +10,4 @@ mod file;
 mod fleet;
 mod input_errors;
 mod produce;
+mod sim;
