@@ -461,6 +461,11 @@ fn association_errors_name_the_end_that_is_gone() {
         answers(&request, 207, only_to),
         "1 gone | 2 unaccounted | 3 unaccounted | 4 unaccounted"
     );
+    let only_from = only_to.replace("TO_OBJECT", "FROM_OBJECT");
+    assert_eq!(
+        answers(&request, 207, &only_from),
+        "1 unaccounted | 2 gone | 3 unaccounted | 4 unaccounted"
+    );
     let itself = r#"{"results":[],"errors":[{"category":"VALIDATION_ERROR","message":"Object 1 cannot be associated to itself (1)"}]}"#;
     assert_eq!(
         answers(&associate(&[("1", "1")]), 207, itself),
@@ -474,6 +479,8 @@ fn a_property_that_is_there_already_counts_as_created() {
     assert_eq!(answers(&create_property(), 201, "{}"), "1 there");
     assert_eq!(answers(&create_property(), 201, ""), "1 there");
     assert_eq!(answers(&create_property(), 409, exists), "1 there");
+    let by_category = r#"{"category":"OBJECT_ALREADY_EXISTS"}"#;
+    assert_eq!(answers(&create_property(), 409, by_category), "1 there");
     assert_eq!(
         answers(&create_property(), 409, r#"{"message":"busy"}"#),
         "refused [] hubspot_rejected/conflict [-] busy"
@@ -675,6 +682,11 @@ fn missing_rights_hold_the_mapping_and_a_refused_token_the_portal() {
     assert_eq!(
         answers(&request, 401, expired),
         "1 held Portal auth: The OAuth token used to make this call expired 75 second(s) ago."
+    );
+    let malformed = expired.replace("75 second(s)", "20543 day(s)");
+    assert_eq!(
+        answers(&request, 401, &malformed),
+        "1 held Portal auth: the token is malformed: check that it was copied whole"
     );
 }
 

@@ -166,7 +166,7 @@ impl<'a> Judged<'a> {
         if self.failure.scopes.is_empty() {
             self.message.clone()
         } else {
-            format!("missing scopes: {}", self.failure.scopes.join(", "))
+            words::of_scopes(&self.failure.scopes)
         }
     }
 }

@@ -94,7 +94,7 @@ pub(crate) fn read(host: &str, answer: &Answer) -> Result<AccountInfo, ProbeErro
         if failure.scopes.is_empty() {
             words::of_failure(&failure, None, None, &[])
         } else {
-            format!("missing scopes: {}", failure.scopes.join(", "))
+            words::of_scopes(&failure.scopes)
         }
     };
     match status {

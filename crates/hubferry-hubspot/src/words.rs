@@ -23,6 +23,9 @@ pub(crate) fn of_failure(
     code: Option<Code>,
     values: &[&str],
 ) -> String {
+    if failure.status == 401 && is_malformed_token(&failure.message) {
+        return "the token is malformed: check that it was copied whole".to_owned();
+    }
     if failure.details.is_empty() {
         let head = clean(failure.head(), values);
         return if head.is_empty() {
@@ -42,6 +45,20 @@ pub(crate) fn of_failure(
         .take(MAX_DETAILS)
         .collect();
     shortened(&parts.join("; "), MAX_BYTES)
+}
+
+/// The scopes that somebody has to grant.
+pub(crate) fn of_scopes(scopes: &[String]) -> String {
+    clean(&format!("missing scopes: {}", scopes.join(", ")), &[])
+}
+
+/// HubSpot calls a token it cannot read one that expired in 1970, thousands of days ago (hubspot-api.md §9.2).
+fn is_malformed_token(message: &str) -> bool {
+    let days = message
+        .split_once(" expired ")
+        .and_then(|(_, rest)| rest.split_once(" day(s) ago"))
+        .and_then(|(days, _)| days.parse::<u32>().ok());
+    days.is_some_and(|days| days > 10_000)
 }
 
 fn of_detail(detail: &Detail, show_option: bool, values: &[&str]) -> String {

@@ -406,3 +406,34 @@ fn nothing_secret_or_personal_prints() {
         assert!(!shown.contains(secret), "{shown}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "run by the test below, in a process that finds no certificates"]
+fn an_https_client_is_refused_here() {
+    let error = Client::new(ClientSettings::new(private())).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no CA certificates on this machine: install ca-certificates"
+    );
+    // Plain http on loopback needs none.
+    client("http://localhost:1", private());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_machine_without_ca_certificates_is_told_what_to_install() {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--ignored",
+            "--exact",
+            "transport::an_https_client_is_refused_here",
+        ])
+        .env("SSL_CERT_FILE", "/nonexistent/file")
+        .env("SSL_CERT_DIR", "/nonexistent/folder")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("1 passed"), "{told}");
+}
