@@ -30,6 +30,9 @@ const PARTITIONS: i32 = 6;
 /// How long the simulated HubSpot takes to answer, as the real one does.
 const LATENCY: std::ops::Range<Duration> = Duration::from_millis(60)..Duration::from_millis(180);
 
+/// The most records one batch call takes.
+const RECORDS_A_CALL: u64 = 100;
+
 /// Carries the sample and shows what came of it.
 ///
 /// # Errors
@@ -127,14 +130,14 @@ async fn carry(
         return Err(Failure::Outside("interrupted".to_owned()));
     }
     let seen = simulator.state().summary();
-    let carried: u64 = seen
-        .endpoints
-        .values()
-        .map(|endpoint| endpoint.inputs)
-        .sum();
-    let places: u64 = seen
-        .endpoints
-        .values()
+    // Record batches are what the limit is spent on; one association call could take all there are.
+    let batches = || {
+        seen.endpoints
+            .values()
+            .filter(|endpoint| endpoint.max_inputs == RECORDS_A_CALL)
+    };
+    let carried = batches().map(|endpoint| endpoint.inputs).sum();
+    let places = batches()
         .map(|endpoint| endpoint.calls * endpoint.max_inputs)
         .sum();
     Ok(Summary {

@@ -150,7 +150,7 @@ impl Summary {
     fn limit(&self) -> String {
         let share = size(self.worst_window) * 100 / u64::from(self.limit.max(1));
         let filled = self.filled.map_or_else(String::new, |filled| {
-            format!(", calls {:.0}% full", filled * 100.0)
+            format!(", batches {:.0}% full", filled * 100.0)
         });
         format!(
             "{} of {} calls in the busiest 10 s ({share}%), {} refused with 429{filled}",
@@ -237,7 +237,7 @@ mod tests {
           records written    900 contacts, 60 companies
           associations made  851 between companies and contacts
           calls made         48; event by event (update, create if new, associate) it would be 5,012, at this limit 510 s
-          limit              48 of 100 calls in the busiest 10 s (48%), 0 refused with 429, calls 83% full
+          limit              48 of 100 calls in the busiest 10 s (48%), 0 refused with 429, batches 83% full
 
           1 deliveries could not succeed; they are kept on customer-events.hubferry.dlq with the reason:
               1  property_option  (demo/contacts, hs_lead_status)
