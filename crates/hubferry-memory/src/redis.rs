@@ -87,10 +87,7 @@ impl RedisMemory {
             for inquiry in inquiries {
                 self.write(&mut pipe, inquiry, now_ms)?;
             }
-            let answers: Vec<Value> = pipe
-                .query_async(&mut connection)
-                .await
-                .map_err(MemoryError::Failed)?;
+            let answers = send(&pipe, &mut connection).await?;
             let mut answers = answers.into_iter();
             let drafts = inquiries
                 .iter()
@@ -379,6 +376,16 @@ impl Draft {
             Self::Links(ids) => ids,
         }
     }
+}
+
+/// Sends what was written. People without a key need no commands, and Redis takes no empty pipeline.
+async fn send(pipe: &Pipeline, connection: &mut Connection) -> Result<Vec<Value>, MemoryError> {
+    if pipe.cmd_iter().next().is_none() {
+        return Ok(Vec::new());
+    }
+    pipe.query_async(connection)
+        .await
+        .map_err(MemoryError::Failed)
 }
 
 fn take<T: FromRedisValue>(answers: &mut impl Iterator<Item = Value>) -> Result<T, MemoryError> {
