@@ -127,7 +127,10 @@ impl Engine {
             {
                 break;
             }
-            let wake = self.scheduler.wake_at().map(Instant::from_std);
+            let wake = self
+                .scheduler
+                .wake_at(now.into_std())
+                .map(Instant::from_std);
             // Every branch takes from a queue that keeps what was not taken; losing the others loses nothing.
             tokio::select! {
                 Some(answer) = calls.join_next() => self.answered(answer),

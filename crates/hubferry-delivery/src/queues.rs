@@ -148,11 +148,12 @@ impl Queues {
         best
     }
 
-    /// When the next queue of any bucket becomes due.
-    pub(crate) fn due_at(&self, patience: &Patience) -> Option<Instant> {
+    /// When the next queue becomes due that is not yet.
+    pub(crate) fn due_after(&self, patience: &Patience, now: Instant) -> Option<Instant> {
         self.list
             .iter()
             .filter_map(|queue| queue.due_at(patience))
+            .filter(|at| *at > now)
             .min()
     }
 }
@@ -209,7 +210,11 @@ mod tests {
         let contacts = queues.id(&upserts(ObjectType::contacts()));
         queues.push(contacts, StepId(1), start);
         assert_eq!(queues.best(Bucket::Burst, &PATIENCE, start), None);
-        assert_eq!(queues.due_at(&PATIENCE), Some(start + PATIENCE.linger));
+        assert_eq!(
+            queues.due_after(&PATIENCE, start),
+            Some(start + PATIENCE.linger)
+        );
+        assert_eq!(queues.due_after(&PATIENCE, start + PATIENCE.linger), None);
         assert!(
             queues
                 .best(Bucket::Burst, &PATIENCE, start + PATIENCE.linger)

@@ -305,19 +305,20 @@ impl Scheduler {
         std::mem::take(&mut self.ended)
     }
 
-    /// When something becomes due by the clock alone: a linger, a retry, a probe.
+    /// When something becomes due by the clock alone: a linger, a retry, a probe. What is due already waits for a permit, not
+    /// for the clock.
     #[must_use]
-    pub fn wake_at(&self) -> Option<Instant> {
+    pub fn wake_at(&self, now: Instant) -> Option<Instant> {
         let retry = self.timers.peek().map(|Reverse((at, _))| *at);
-        let probe = self.holds.probe_at();
         let batch = if self.holds.portal_is_held() {
             None
         } else {
-            self.queues.due_at(&self.patience)
+            self.queues.due_after(&self.patience, now)
         };
-        [retry, probe, batch, self.ensures.retry_at()]
+        [retry, self.holds.probe_at(), batch, self.ensures.retry_at()]
             .into_iter()
             .flatten()
+            .filter(|at| *at > now)
             .min()
     }
 

@@ -559,7 +559,7 @@ impl Driver {
             if self.happen() {
                 continue;
             }
-            match self.scheduler.wake_at() {
+            match self.scheduler.wake_at(self.now) {
                 Some(at) => self.now = at.max(self.now),
                 None => break,
             }
