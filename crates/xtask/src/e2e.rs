@@ -53,7 +53,7 @@ pub(crate) fn run(workspace: &Workspace, filters: &[String], report: &mut Report
         for name in names {
             command.args(["--test", &name]);
         }
-        command.args(filters).env("HUBFERRY_BIN", &binary);
+        command.env("HUBFERRY_BIN", &binary).arg("--").args(filters);
         let silent = run_tests(services.give(&mut command), tests)?;
         ensure!(
             silent == 0 || !filters.is_empty(),
