@@ -8,10 +8,12 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 
 use crate::services::unique;
 
@@ -176,7 +178,7 @@ impl Kafka {
                     "{topic}: {} partitions were not read to their end",
                     open.len()
                 ),
-                Some(Err(rdkafka::error::KafkaError::PartitionEOF(partition))) => {
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
                     open.remove(&partition);
                     continue;
                 }
@@ -223,7 +225,7 @@ impl Kafka {
             for partition in ranges(&consumer, &topic)?.into_keys() {
                 asked.add_partition(&topic, partition);
             }
-            let answer = consumer.committed_offsets(asked, ANSWER)?;
+            let answer = committed_offsets(&consumer, &asked)?;
             let positions = answer.elements().into_iter().filter_map(|element| {
                 let Offset::Offset(position) = element.offset() else {
                     return None;
@@ -251,6 +253,32 @@ impl Kafka {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers);
         config
+    }
+}
+
+/// Asks until the group has a coordinator: a new broker still looks for one when the first group comes.
+fn committed_offsets(
+    consumer: &BaseConsumer,
+    asked: &TopicPartitionList,
+) -> Result<TopicPartitionList> {
+    let until = Instant::now() + ANSWER;
+    loop {
+        let answer = consumer.committed_offsets(asked.clone(), ANSWER);
+        let code = answer
+            .as_ref()
+            .err()
+            .and_then(KafkaError::rdkafka_error_code);
+        let is_passing = matches!(
+            code,
+            Some(
+                RDKafkaErrorCode::NotCoordinator
+                    | RDKafkaErrorCode::CoordinatorNotAvailable
+                    | RDKafkaErrorCode::CoordinatorLoadInProgress
+            )
+        );
+        if !is_passing || Instant::now() >= until {
+            return Ok(answer?);
+        }
     }
 }
 

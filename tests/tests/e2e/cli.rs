@@ -141,7 +141,7 @@ async fn a_refused_token_stops_a_worker_and_commits_nothing() -> Result<()> {
         .redis(&redis)
         .write(folder.path(), "c")?;
     let finished = run_worker(&services, &config).await?;
-    assert_complaint(&finished, 3, &["acme", "token", "HubSpot"]);
+    assert_complaint(&finished, 3, &["acme", "token", "expired"]);
     assert!(
         !finished.stderr.contains("test-token"),
         "the token is in the output: {finished:?}"
@@ -166,7 +166,7 @@ async fn a_refused_token_ends_a_file_with_the_same_line() -> Result<()> {
     )
     .await?;
     assert_eq!(finished.code, Some(3), "{finished:?}");
-    let words = ["acme", "token", "HubSpot"];
+    let words = ["acme", "token", "expired"];
     let named = finished
         .stderr
         .lines()

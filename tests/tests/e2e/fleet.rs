@@ -1,6 +1,7 @@
 //! Two workers on one topic while things go wrong: nothing is lost, nothing goes back, the limit holds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -51,17 +52,20 @@ async fn a_worker_is_killed_and_restarted_under_load() -> Result<()> {
     let mut first = Worker::start(&hubferry, &config, folder, "first")?;
     let mut second = None;
     let mut killed_after_call = Vec::new();
+    let mut events = Vec::new();
     for (piece, part) in lines.chunks(lines.len().div_ceil(PIECES)).enumerate() {
         kafka.produce(&topic, part.iter().map(message)).await?;
         // The second worker joins while the first one is busy: partitions move under load.
         if piece == PIECES / 4 {
             until_finished(&kafka, &group, &topic, 1).await?;
             second = Some(Worker::start(&hubferry, &config, folder, "second")?);
+            events.push(("second worker started", sim.summary().await?.calls));
         }
         if piece == PIECES / 2 {
             first.must_run()?;
             first.kill().await?;
             killed_after_call.push(sim.summary().await?.calls);
+            events.push(("first worker killed", sim.summary().await?.calls));
             first = Worker::start(&hubferry, &config, folder, "restarted")?;
         }
         sleep(BETWEEN_PIECES).await;
@@ -93,14 +97,21 @@ async fn a_worker_is_killed_and_restarted_under_load() -> Result<()> {
         ensure!(code == Some(0), "a worker stopped with {code:?}:\n{said}");
     }
 
-    assert_eq!(
-        expected.differences(&sim.portal().await?),
-        Vec::<String>::new()
+    let differences = expected.differences(&sim.portal().await?);
+    ensure!(
+        differences.is_empty(),
+        "{differences:#?}\nworker events after call: {events:?}\n{}",
+        evidence(&sim, &differences).await? + &logs(folder)
     );
     let histories = sim.history("contacts").await?;
-    assert_eq!(
-        order_violations(&histories, "visits", &killed_after_call),
-        Vec::<String>::new()
+    let violations = order_violations(&histories, "visits", &killed_after_call);
+    ensure!(
+        violations.is_empty(),
+        "{} order violations: {:#?}\nworker events after call: {events:?}\n{}{}",
+        violations.len(),
+        &violations[..violations.len().min(3)],
+        evidence(&sim, &violations[..violations.len().min(3)]).await?,
+        logs(folder)
     );
     assert_eq!(
         dead_by_body(&kafka.read_all(&dead_letters).await?)?,
@@ -111,6 +122,50 @@ async fn a_worker_is_killed_and_restarted_under_load() -> Result<()> {
     assert_eq!(summary.throttled, 0, "{summary:?}");
     assert!(summary.worst_ten_seconds <= LIMIT, "{summary:?}");
     Ok(())
+}
+
+/// The write history of the contacts that a difference names, for whoever has to find out why.
+async fn evidence(sim: &Sim, faults: &[String]) -> Result<String> {
+    let portal = sim.portal().await?;
+    let named = |id: &str| {
+        let email = portal
+            .contacts
+            .get(id)
+            .and_then(|contact| contact.get("email"));
+        let record = format!("record {id}:");
+        let is_named = |email: &&String| {
+            faults
+                .iter()
+                .any(|line| line.contains(email.as_str()) || line.contains(&record))
+        };
+        email.filter(is_named)
+    };
+    let histories = sim.history("contacts").await?;
+    let lines = histories.iter().filter_map(|history| {
+        let writes = history.writes.iter().map(|write| {
+            format!(
+                "    call {} at {} ms: {:?}\n",
+                write.call, write.at_ms, write.properties
+            )
+        });
+        Some(format!(
+            "  {}\n{}",
+            named(&history.id)?,
+            writes.collect::<String>()
+        ))
+    });
+    Ok(lines.collect())
+}
+
+/// What the workers said, for the same reader.
+fn logs(folder: &Path) -> String {
+    let said = ["first", "second", "restarted"].map(|name| {
+        let log = std::fs::read_to_string(folder.join(format!("{name}.err"))).unwrap_or_default();
+        let last: Vec<&str> = log.lines().rev().take(40).collect();
+        let lines = last.iter().rev().map(|line| format!("    {line}\n"));
+        format!("  {name}:\n{}", lines.collect::<String>())
+    });
+    said.concat()
 }
 
 fn message(line: &Line) -> (Option<Vec<u8>>, Vec<u8>) {
