@@ -3,8 +3,10 @@
 //! Time is explicit: microseconds of the store's clock. `limiter.lua` is the same rule for Redis, line by line; a test
 //! drives both with the same random history.
 
+use std::time::Duration;
+
 use crate::ask::{Class, Closed};
-use crate::settings::{Fresh, Rule};
+use crate::settings::{Fresh, Rule, micros};
 use crate::slots::{Room, SlotLog};
 
 /// The state of one limit.
@@ -39,7 +41,8 @@ pub(crate) struct Request {
     pub(crate) waiting: u64,
 }
 
-const SECOND: u64 = 1_000_000;
+/// The shortest and the longest pause after a refusal.
+pub(crate) const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 const WHOLE: u64 = 1_000;
 
 impl Bucket {
@@ -117,7 +120,7 @@ impl Bucket {
         }
         self.paused_until = self
             .paused_until
-            .max(now + pause.clamp(SECOND, 60 * SECOND));
+            .max(now + pause.clamp(micros(PAUSE.0), micros(PAUSE.1)));
     }
 
     /// The receiver named the size of its window.

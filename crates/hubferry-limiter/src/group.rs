@@ -18,8 +18,6 @@ pub(crate) enum Booked {
     Refused { again: u64 },
 }
 
-/// Without any limit a permit is good for this long.
-const UNLIMITED: u64 = 3_600 * 1_000_000;
 /// A refusal is never an invitation to ask in a tight loop.
 const LEAST_WAIT: u64 = 1_000;
 /// When no slot will ever do at the present size of the limit, it is worth asking again after this long.
@@ -75,7 +73,7 @@ pub(crate) fn book(
         .collect();
     Booked::Granted {
         opens,
-        closes: closes.unwrap_or(opens + UNLIMITED),
+        closes: closes.unwrap_or(opens),
         places,
     }
 }

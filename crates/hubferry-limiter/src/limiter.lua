@@ -12,7 +12,7 @@ local LEARNED, AGREED, AGREED_AT, PAUSED, QUARANTINE = 10, 11, 12, 13, 14
 local GRANTED, RETURNED, WASTED, THROTTLED, FIRST = 15, 16, 17, 18, 19
 local LIVE, RETRY, LOOKUP, REPLAY, BACKFILL, ADMIN = 0, 1, 2, 3, 4, 5
 local RULE, KEPT_MS = 8, 172800000
-local UNLIMITED, LEAST_WAIT, HOPELESS, SECOND, WHOLE = 3600000000, 1000, 1000000, 1000000, 1000
+local LEAST_WAIT, HOPELESS, SECOND, WHOLE = 1000, 1000000, 1000000, 1000
 local floor, max, min = math.floor, math.max, math.min
 
 local op = ARGV[1]
@@ -181,7 +181,7 @@ end
 
 local function ask()
   local class, cost, lead, waiting = arg(1), arg(2), arg(3), arg(4)
-  local ahead = #KEYS > 0 and math.huge or 0
+  local ahead = math.huge
   for i = 1, #KEYS do
     settle(rules[i], states[i])
     ahead = min(ahead, rules[i].horizon)
@@ -202,7 +202,7 @@ local function ask()
     local again = at and max(at - lead - ahead, now + LEAST_WAIT) or now + HOPELESS
     return {now, 0, again}
   end
-  local closes = at + UNLIMITED
+  local closes = math.huge
   local answer = {now, 1, at, closes}
   for i = 1, #KEYS do
     closes = min(closes, (floor(at / rules[i].slot) + 1) * rules[i].slot)

@@ -104,6 +104,9 @@ impl Limiter {
         stop: &CancellationToken,
     ) -> Result<Permit, LimiterError> {
         let asked = self.positions(&ask.limits)?;
+        if asked.is_empty() {
+            return Ok(Permit::unlimited(ask.class));
+        }
         let mut trouble = Trouble::default();
         loop {
             if stop.is_cancelled() {
@@ -116,10 +119,10 @@ impl Limiter {
                         self.give_back(permit).await;
                         return Err(LimiterError::Stopped);
                     }
-                    if permit.is_open(Instant::now()) {
+                    if permit.is_open(Instant::now()) && !self.is_paused(&permit) {
                         return Ok(permit);
                     }
-                    // The answer or the wake-up came so late that the slot is over.
+                    // The slot is over, so late came the answer or the wake-up; or the receiver refused somebody meanwhile.
                     self.give_back(permit).await;
                     trouble = Trouble::default();
                     continue;
@@ -145,7 +148,9 @@ impl Limiter {
         }
     }
 
-    /// Hears what the receiver said about its limits. Limits that were not given are ignored, and so are failures of the
+    /// Hears what the receiver said about its limits. After a refusal, permits of this process that were booked but have not
+    /// opened are booked anew.
+    /// Limits that were not given are ignored, and so are failures of the
     /// store: the next answer will say it again.
     pub async fn observe(&self, hint: Hint) {
         match self {
@@ -170,6 +175,14 @@ impl Limiter {
         match self {
             Self::Local(store) => Ok(store.book(ask, asked)),
             Self::Redis(store) => store.book(ask, asked).await,
+        }
+    }
+
+    /// Whether this process heard of a refusal that a permit booked before it has to respect.
+    fn is_paused(&self, permit: &Permit) -> bool {
+        match self {
+            Self::Local(store) => store.is_paused(permit),
+            Self::Redis(store) => store.is_paused(permit),
         }
     }
 

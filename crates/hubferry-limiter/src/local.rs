@@ -66,6 +66,15 @@ impl LocalLimiter {
         }
     }
 
+    pub(crate) fn is_paused(&self, permit: &Permit) -> bool {
+        let now = self.now();
+        let buckets = self.buckets();
+        permit
+            .places
+            .iter()
+            .any(|place| buckets[place.limit].closed(now).is_some())
+    }
+
     pub(crate) fn give_back(&self, permit: &Permit) {
         let now = self.now();
         let mut buckets = self.buckets();

@@ -4,6 +4,7 @@
 //! answer; half the round trip is the error of that, and an answer with too large an error grants nothing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ::redis::Script;
@@ -12,6 +13,7 @@ use smallvec::SmallVec;
 use tokio::time::{Instant, timeout};
 
 use crate::ask::{Ask, Closed, Hint, LimitState, Permit, Place};
+use crate::bucket::PAUSE;
 use crate::error::{SettingsError, StoreError};
 use crate::limiter::Next;
 use crate::settings::{
@@ -35,8 +37,28 @@ pub struct RedisLimiter {
 struct Shared {
     key: String,
     rule: Rule,
+    /// Until when a refusal that this process reported keeps its permits closed.
+    paused_until: Mutex<Option<Instant>>,
     /// The N the store last worked with, so that hints that change nothing cost no call.
     ceiling: AtomicU64,
+}
+
+impl Shared {
+    fn pause(&self, until: Instant) {
+        let mut paused = self
+            .paused_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *paused = (*paused).max(Some(until));
+    }
+
+    fn is_paused(&self, now: Instant) -> bool {
+        let paused = self
+            .paused_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        paused.is_some_and(|until| now < until)
+    }
 }
 
 /// Every call to Redis ends within this time.
@@ -61,6 +83,7 @@ impl RedisLimiter {
             .map(|(name, rule)| Shared {
                 key: format!("{prefix}:v1:{{{}}}:limit:{name}", scope.as_str()),
                 rule,
+                paused_until: Mutex::new(None),
                 ceiling: AtomicU64::new(rule.max),
             })
             .collect();
@@ -114,6 +137,14 @@ impl RedisLimiter {
         }
     }
 
+    pub(crate) fn is_paused(&self, permit: &Permit) -> bool {
+        let now = Instant::now();
+        permit
+            .places
+            .iter()
+            .any(|place| self.limits[place.limit].is_paused(now))
+    }
+
     pub(crate) async fn give_back(&self, permit: &Permit) {
         let asked: SmallVec<[usize; 2]> = permit.places.iter().map(|place| place.limit).collect();
         let mut arguments: SmallVec<[u64; 5]> = SmallVec::new();
@@ -127,8 +158,12 @@ impl RedisLimiter {
     pub(crate) async fn observe(&self, hint: &Hint) {
         match hint {
             Hint::Throttled { limits, pause } => {
-                let pause = micros(pause.unwrap_or_default());
-                self.tell("slow", &self.positions(limits), &[pause]).await;
+                let pause = pause.unwrap_or_default().clamp(PAUSE.0, PAUSE.1);
+                let limits = self.positions(limits);
+                for limit in &limits {
+                    self.limits[*limit].pause(Instant::now() + pause);
+                }
+                self.tell("slow", &limits, &[micros(pause)]).await;
             }
             Hint::Headers { limit, max, .. } => {
                 let max = u64::from(*max);

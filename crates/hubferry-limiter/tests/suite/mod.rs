@@ -41,6 +41,7 @@ pub(crate) async fn run(mut make: impl FnMut(&str, Vec<LimitSettings>) -> Limite
     a_permit_given_back_is_somebody_elses(make("back", both())).await;
     stopping_ends_the_wait_and_returns_the_booking(make("stop", both())).await;
     a_refusal_pauses_and_slows(make("pause", both())).await;
+    a_refusal_holds_for_permits_booked_before_it(make("booked", both())).await;
     hints_lower_the_limit(make("hints", both())).await;
     unknown_limits_are_an_error(make("unknown", both())).await;
 }
@@ -161,6 +162,39 @@ async fn a_refusal_pauses_and_slows(limiter: Limiter) {
     drop(permit.unwrap());
     // The pause began a moment before the clock was read.
     assert!(before.elapsed() > Duration::from_millis(500));
+}
+
+async fn a_refusal_holds_for_permits_booked_before_it(limiter: Limiter) {
+    let stop = CancellationToken::new();
+    let narrow = ask(&["narrow"], Class::Live);
+    drop(limiter.acquire(&narrow, &stop).await.unwrap());
+    let waiting = {
+        let limiter = limiter.clone();
+        async move {
+            limiter
+                .acquire(&narrow, &stop)
+                .await
+                .map(|_| Instant::now())
+        }
+    };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(waiting);
+    booked_ahead(&limiter).await;
+    let limits = [LimitName::new("narrow")].into_iter().collect();
+    let before = Instant::now();
+    limiter
+        .observe(Hint::Throttled {
+            limits,
+            pause: Some(Duration::from_secs(3)),
+        })
+        .await;
+    let opened = tasks.join_next().await.unwrap().unwrap().unwrap();
+    // The store's time is known to 50 ms.
+    assert!(
+        opened >= before + Duration::from_millis(2_900),
+        "{:?}",
+        opened - before
+    );
 }
 
 async fn hints_lower_the_limit(limiter: Limiter) {
