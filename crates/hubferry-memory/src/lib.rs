@@ -16,6 +16,7 @@ mod local;
 mod memory;
 mod person;
 mod redis;
+mod stored;
 
 pub use error::MemoryError;
 pub use inquiry::{EnsureKey, EnsureState, Finding, Inquiry};

@@ -14,21 +14,20 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::{FromRedisValue, Pipeline, Script, Value};
 use deadpool_redis::{Connection, Pool};
-use hubferry_actions::{AssociationType, ObjectType, RecordId};
+use hubferry_actions::RecordId;
 use hubferry_event::IdentityKey;
-use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use crate::error::MemoryError;
 use crate::inquiry::{EnsureKey, EnsureState, Finding, Inquiry};
-use crate::link::{Link, LinkId, LinkOrigin};
+use crate::link::{Link, LinkId};
 use crate::local::{ENSURED_MS, IDENTITY_MS, LEASE_MS};
 use crate::person::PersonKey;
+use crate::stored::StoredLink;
 
 /// The store of a fleet. It is used through [`Memory`](crate::Memory).
 #[derive(Debug)]
@@ -410,91 +409,64 @@ fn read_contact(
     Ok(found)
 }
 
-/// A link as it stands in Redis.
-#[derive(Serialize, Deserialize)]
-struct StoredLink {
-    v: u8,
-    id: String,
-    mapping: String,
-    from_object: String,
-    from: String,
-    category: String,
-    type_id: u32,
-    since_ms: i64,
-    expires_ms: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    origin: Option<StoredOrigin>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredOrigin {
-    topic: String,
-    partition: i32,
-    offset: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    element: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    message_id: Option<String>,
-}
-
-impl StoredLink {
-    fn write(link: &Link) -> Result<String, MemoryError> {
-        let stored = Self {
-            v: 1,
-            id: link.id.as_str().to_owned(),
-            mapping: link.mapping.clone(),
-            from_object: link.from_object.as_str().to_owned(),
-            from: link.from.as_str().to_owned(),
-            category: link.kind.category.as_ref().to_owned(),
-            type_id: link.kind.type_id,
-            since_ms: link.since_ms,
-            expires_ms: link.expires_ms,
-            origin: link.origin.as_ref().map(|origin| StoredOrigin {
-                topic: origin.topic.clone(),
-                partition: origin.partition,
-                offset: origin.offset,
-                element: origin.element,
-                message_id: origin.message_id.clone(),
-            }),
-        };
-        serde_json::to_string(&stored).map_err(MemoryError::Unwritable)
-    }
-
-    /// `None` for a link of another version: a worker of that version will see to it.
-    fn read(body: &str) -> Option<Link> {
-        let stored = match serde_json::from_str::<Self>(body) {
-            Ok(stored) if stored.v == 1 => stored,
-            Ok(_) | Err(_) => {
-                tracing::warn!("a waiting link is of a version this build cannot read");
-                return None;
-            }
-        };
-        Some(Link {
-            id: LinkId::from_stored(&stored.id),
-            mapping: stored.mapping,
-            from_object: ObjectType::new(&stored.from_object),
-            from: RecordId::new(&stored.from),
-            kind: AssociationType {
-                category: Arc::from(stored.category),
-                type_id: stored.type_id,
-            },
-            since_ms: stored.since_ms,
-            expires_ms: stored.expires_ms,
-            origin: stored.origin.map(|origin| LinkOrigin {
-                topic: origin.topic,
-                partition: origin.partition,
-                offset: origin.offset,
-                element: origin.element,
-                message_id: origin.message_id,
-            }),
-        })
-    }
-}
-
 async fn within_deadline<T>(
     call: impl Future<Output = Result<T, MemoryError>>,
 ) -> Result<T, MemoryError> {
     timeout(DEADLINE, call)
         .await
         .unwrap_or(Err(MemoryError::TooSlow(DEADLINE)))
+}
+
+#[cfg(test)]
+mod tests {
+    use deadpool_redis::{Config, Runtime};
+    use hubferry_actions::{AssociationType, ObjectType};
+
+    use super::*;
+
+    /// The names of the commands an inquiry becomes.
+    fn commands(inquiry: &Inquiry) -> Vec<String> {
+        // No connection is made before a command is sent.
+        let pool = Config::from_url("redis://127.0.0.1").create_pool(Some(Runtime::Tokio1));
+        let memory = RedisMemory::new(pool.unwrap(), "hubferry", "42");
+        let mut pipe = ::redis::pipe();
+        memory.write(&mut pipe, inquiry, 0).unwrap();
+        let name = |command: &::redis::Cmd| match command.args_iter().next() {
+            Some(::redis::Arg::Simple(name)) => String::from_utf8_lossy(name).into_owned(),
+            other => panic!("a command has a name: {}", other.is_some()),
+        };
+        pipe.cmd_iter().map(name).collect()
+    }
+
+    /// Each side writes its own part before it looks for the other's, and a link is complete before it can be found.
+    /// Redis runs short pipelines in one piece, so no race of two workers would show another order.
+    #[test]
+    fn links_and_contacts_are_written_before_the_other_is_looked_for() {
+        let person = vec![IdentityKey::User("u".into())];
+        let from = RecordId::new("c1");
+        let companies = ObjectType::companies();
+        let link = Link {
+            id: LinkId::of("m", (&companies, &from), &person, "1"),
+            mapping: "m".to_owned(),
+            from_object: companies,
+            from,
+            kind: AssociationType::company_to_contact(),
+            since_ms: 0,
+            expires_ms: 1,
+            origin: None,
+        };
+        let keep_link = Inquiry::KeepLink {
+            person: person.clone(),
+            link,
+        };
+        assert_eq!(
+            commands(&keep_link),
+            ["ZADD", "HSET", "SADD", "PEXPIRE", "GETEX"]
+        );
+        let keep_contact = Inquiry::KeepContact {
+            person,
+            contact: RecordId::new("7"),
+        };
+        assert_eq!(commands(&keep_contact), ["SET", "SMEMBERS"]);
+    }
 }
