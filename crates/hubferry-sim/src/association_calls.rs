@@ -6,10 +6,11 @@ use serde_json::{Map, Value, json};
 use crate::answer::{Answer, Refusal, Reply};
 use crate::associations::{AssociationType, Category, Direction, reversed};
 use crate::batch::{Batch, envelope, nothing_done};
+use crate::inputs::{LooseText, Reference, TypeReference};
 use crate::portal::{State, Visit};
 use crate::routes::{Era, Pair, PairOp, Verb};
 use crate::urls::field;
-use crate::writes::{LooseText, Reference, TypeReference, no_such_record, unknown_type};
+use crate::writes::{no_such_record, unknown_type};
 
 /// Pairs a write may carry; for create the published figure, for the others an assumption.
 const MOST_PAIRS: usize = 2_000;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::answer::{Answer, Refusal, Reply};
+use crate::inputs::{LooseText, NewAssociation, WrittenProperties};
 use crate::objects::ObjectType;
 use crate::portal::{State, Visit};
 use crate::properties::{PropertyBook, PropertyKey};
@@ -16,8 +17,7 @@ use crate::routes::BatchOp;
 use crate::values::iso;
 use crate::views::RecordView;
 use crate::writes::{
-    Aim, Claimed, Fault, LooseText, NewAssociation, Prepared, conflict, id_property,
-    invalid_values, non_unique, prepare,
+    Aim, Claimed, Fault, Prepared, conflict, id_property, invalid_values, non_unique, prepare,
 };
 
 /// Inputs a batch of records may carry.
@@ -39,7 +39,7 @@ struct WriteInput {
     id_property: Option<String>,
     object_write_trace_id: Option<LooseText>,
     #[serde(default)]
-    properties: Map<String, Value>,
+    properties: WrittenProperties,
     #[serde(default)]
     associations: Option<Vec<NewAssociation>>,
 }

@@ -48,6 +48,7 @@ mod spoil;
 
 mod association_calls;
 mod batch;
+mod inputs;
 mod property_calls;
 mod search;
 mod singles;

@@ -6,9 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-
 use crate::history::{RecordHistory, Write};
+use crate::inputs::WrittenProperties;
 use crate::objects::ObjectType;
 use crate::properties::{PropertyBook, PropertyKey};
 use crate::property::Role;
@@ -113,12 +112,12 @@ impl Shelf {
     pub(crate) fn plan(
         &self,
         book: &PropertyBook,
-        properties: &Map<String, Value>,
+        properties: &WrittenProperties,
         now: Duration,
     ) -> Result<Changes, Vec<BadValue>> {
         let mut changes = Changes::with_capacity(properties.len());
         let mut bad = Vec::new();
-        for (name, value) in properties {
+        for (name, value) in properties.iter() {
             let found = book
                 .find(name)
                 .filter(|(_, property)| property.visible_from <= now);
@@ -178,6 +177,7 @@ impl Shelf {
     /// Changes a record that exists.
     pub(crate) fn apply(&mut self, book: &PropertyBook, id: u64, changes: Changes, stamp: Stamp) {
         let mut values = Vec::with_capacity(changes.len());
+        let mut shared = false;
         for (key, change) in &changes {
             let before: Option<Box<str>> = self.value(id, *key).map(Into::into);
             let after: Option<Box<str>> = match change {
@@ -193,6 +193,7 @@ impl Shelf {
             }
             if let Some(old) = &before {
                 self.forget(book, id, *key, old);
+                shared |= matches!(book.get(*key).role, Role::Email | Role::AdditionalEmails);
             }
             if let Some(new) = &after {
                 self.remember(book, id, *key, new);
@@ -205,8 +206,24 @@ impl Shelf {
                 record.values.set(values);
             }
         }
+        if shared {
+            self.own_addresses(book, id);
+        }
         if let Some(history) = &mut self.history {
             history.entry(id).or_default().push((stamp, changes));
+        }
+    }
+
+    /// Enters all addresses again: one that was primary and secondary at once is still there when one of the two goes.
+    fn own_addresses(&mut self, book: &PropertyBook, id: u64) {
+        for role in [Role::Email, Role::AdditionalEmails] {
+            let Some(key) = book.role(role) else { continue };
+            let addresses = self
+                .value(id, key)
+                .map(|value| identifying(book, key, value));
+            for (index, address) in addresses.into_iter().flatten() {
+                self.unique.entry(index).or_default().insert(address, id);
+            }
         }
     }
 
@@ -502,7 +519,11 @@ mod tests {
         fn create(&mut self, properties: Value) -> u64 {
             let changes = self
                 .shelf
-                .plan(&self.book, properties.as_object().unwrap(), Duration::ZERO)
+                .plan(
+                    &self.book,
+                    &serde_json::from_value(properties).unwrap(),
+                    Duration::ZERO,
+                )
                 .unwrap();
             self.shelf.create(&self.book, changes, Stamp::default())
         }
@@ -510,7 +531,11 @@ mod tests {
         fn write(&mut self, id: u64, properties: Value) {
             let changes = self
                 .shelf
-                .plan(&self.book, properties.as_object().unwrap(), Duration::ZERO)
+                .plan(
+                    &self.book,
+                    &serde_json::from_value(properties).unwrap(),
+                    Duration::ZERO,
+                )
                 .unwrap();
             self.shelf.apply(&self.book, id, changes, Stamp::default());
         }

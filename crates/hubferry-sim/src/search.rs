@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Refusal, Reply};
+use crate::inputs::LooseText;
 use crate::objects::ObjectType;
 use crate::portal::{Drawer, Visit};
 use crate::properties::{PropertyBook, PropertyKey};
 use crate::property::ValueType;
 use crate::records::{Shelf, Wanted};
-use crate::writes::LooseText;
 
 const MOST_GROUPS: usize = 5;
 const MOST_FILTERS_PER_GROUP: usize = 6;

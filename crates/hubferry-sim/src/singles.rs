@@ -1,21 +1,22 @@
 //! Calls about one record, and the plain list.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::answer::{Answer, Refusal, Reply};
+use crate::inputs::{NewAssociation, WrittenProperties};
 use crate::objects::ObjectType;
 use crate::portal::{State, Visit};
 use crate::properties::PropertyKey;
 use crate::records::Wanted;
 use crate::routes::Verb;
 use crate::urls::field;
-use crate::writes::{Aim, Claimed, NewAssociation, id_property, prepare};
+use crate::writes::{Aim, Claimed, id_property, prepare};
 
 #[derive(Debug, Deserialize)]
 struct Body {
     #[serde(default)]
-    properties: Map<String, Value>,
+    properties: WrittenProperties,
     #[serde(default)]
     associations: Option<Vec<NewAssociation>>,
 }
@@ -81,7 +82,7 @@ fn write(
     state: &mut State,
     object: ObjectType,
     aim: &Aim<'_>,
-    properties: &Map<String, Value>,
+    properties: &WrittenProperties,
     success: u16,
 ) -> Reply {
     let prepared = prepare(

@@ -3,55 +3,17 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::answer::Refusal;
-use crate::associations::{Category, Direction};
+use crate::associations::Direction;
+use crate::inputs::{NewAssociation, TypeReference, WrittenProperties};
 use crate::objects::ObjectType;
 use crate::portal::{Drawer, State};
 use crate::properties::{PropertyBook, PropertyKey};
 use crate::property::Role;
 use crate::records::{Changes, Shelf, Stamp, UniqueValue};
 use crate::values::{BadValue, Change, check};
-
-/// Text, or a number or boolean where HubSpot reads text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LooseText(pub(crate) String);
-
-impl<'de> Deserialize<'de> for LooseText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(text) => Ok(Self(text)),
-            Value::Number(number) => Ok(Self(number.to_string())),
-            Value::Bool(flag) => Ok(Self(flag.to_string())),
-            _ => Err(serde::de::Error::custom(
-                "Cannot deserialize value of type `java.lang.String`",
-            )),
-        }
-    }
-}
-
-/// An association asked for together with a record's creation.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct NewAssociation {
-    to: Reference,
-    types: Vec<TypeReference>,
-}
-
-/// `{id}`.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Reference {
-    pub(crate) id: LooseText,
-}
-
-/// An association type as requests name it.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct TypeReference {
-    pub(crate) association_category: Category,
-    pub(crate) association_type_id: u32,
-}
 
 /// Why one input cannot be written.
 #[derive(Debug, Clone)]
@@ -92,7 +54,7 @@ pub(crate) fn prepare(
     state: &State,
     object: ObjectType,
     aim: &Aim<'_>,
-    properties: &Map<String, Value>,
+    properties: &WrittenProperties,
     now: Duration,
     claimed: &mut Claimed,
 ) -> Result<Prepared, Fault> {

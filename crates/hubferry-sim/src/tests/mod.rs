@@ -3,6 +3,7 @@
 mod associations;
 mod faults;
 mod limits;
+mod model;
 mod oauth;
 mod pace;
 mod properties;
