@@ -11,7 +11,7 @@ use crate::settings::SimSettings;
 use crate::values::iso;
 
 /// Access tokens handed out by the OAuth endpoint, and the codes already used.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Tokens {
     /// When each expires, since the start.
     pub(crate) issued: HashMap<String, Duration>,

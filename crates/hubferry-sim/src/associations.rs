@@ -136,6 +136,8 @@ impl Graph {
     /// The place of a type as legacy paths write it: a name or a bare id.
     pub(crate) fn legacy_place(&self, direction: Direction, text: &str) -> Option<usize> {
         let table = self.types.get(&direction)?;
+        // Older documents call the plain type `contact_to_company_unlabeled`.
+        let text = text.trim_end_matches("_unlabeled");
         table
             .iter()
             .position(|one| !one.removed && (one.name == text || one.type_id.to_string() == text))

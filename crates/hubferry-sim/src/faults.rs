@@ -1,15 +1,4 @@
 //! Faults on demand: rules that match calls and say what goes wrong with them.
-//!
-//! A file of rules is a JSON list:
-//!
-//! ```json
-//! [
-//!   {"match": {"path_contains": "batch/upsert", "nth": 3}, "then": {"answer": "burst_limit"}},
-//!   {"match": {"body_contains": "poison@"}, "then": {"answer": "whole_batch_400"}, "times": 2},
-//!   {"match": {"from": 10, "to": 20, "probability": 0.5}, "then": {"latency_ms": 800}},
-//!   {"then": {"raw": {"status": 504, "body": "<html>gateway time-out</html>"}}, "times": 1}
-//! ]
-//! ```
 
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
@@ -20,7 +9,20 @@ use crate::access;
 use crate::answer::{Answer, Refusal};
 use crate::limits;
 
-/// Fault rules in order; every rule that matches a call applies to it.
+/// Fault rules in order; every rule that matches a call applies to it. A file of rules is a JSON list:
+///
+/// ```
+/// let rules = r#"[
+///     {"match": {"path_contains": "batch/upsert", "nth": 3}, "then": {"answer": "burst_limit"}},
+///     {"match": {"body_contains": "poison@"}, "then": {"answer": "whole_batch_400"}, "times": 2},
+///     {"match": {"from": 10, "to": 20, "probability": 0.5}, "then": {"latency_ms": 800}},
+///     {"then": {"raw": {"status": 504, "body": "<html>gateway time-out</html>"}}, "times": 1},
+///     {"match": {"method": "POST"}, "then": "reset_after_write", "times": 1}
+/// ]"#;
+/// let faults: hubferry_sim::Faults = serde_json::from_str(rules)?;
+/// assert_eq!(faults.rules.len(), 5);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Faults {

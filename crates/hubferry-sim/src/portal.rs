@@ -4,6 +4,7 @@
 //! decides who may go on, [`Portal::perform`] does what was asked. Nothing here waits or touches a socket.
 
 use std::cell::Cell;
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,7 +35,6 @@ use crate::spoil::{raw, with_anonymous_error, without_first_input, without_resul
 use crate::urls::form;
 
 /// The state behind a simulator, for inspection from inside the process.
-#[derive(Debug)]
 pub struct Portal {
     pub(crate) settings: SimSettings,
     /// Wall clock at the start, epoch milliseconds.
@@ -42,8 +42,16 @@ pub struct Portal {
     state: Mutex<State>,
 }
 
+impl fmt::Debug for Portal {
+    /// Without its records: they are many, and personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Portal")
+            .field("portal_id", &self.settings.portal_id)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What changes.
-#[derive(Debug)]
 pub(crate) struct State {
     contacts: Drawer,
     companies: Drawer,
@@ -113,7 +121,6 @@ impl State {
 }
 
 /// A call as it came in.
-#[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,

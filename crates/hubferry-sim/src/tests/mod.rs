@@ -27,7 +27,7 @@ impl Portal {
     pub(crate) async fn start(settings: SimSettings) -> Self {
         Self {
             simulator: Simulator::start(settings).await.unwrap(),
-            http: reqwest::Client::new(),
+            http: client(),
         }
     }
 
@@ -102,6 +102,11 @@ impl Portal {
         assert_eq!(found.len(), 1, "{by:?}");
         found[0].properties.get(name).cloned()
     }
+}
+
+/// A client that never asks a proxy for loopback.
+pub(crate) fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 pub(crate) fn calm() -> SimSettings {

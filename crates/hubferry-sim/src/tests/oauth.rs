@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Portal, calm, seen, text};
+use super::{Portal, calm, client, seen, text};
 use crate::{OAuthApp, SimSettings, TokenSpec};
 
 fn settings(token_life: Duration) -> SimSettings {
@@ -53,17 +53,8 @@ async fn a_refreshed_token_opens_the_portal_without_daily_headers() {
         (200, &json!(1_800), &json!("refresh"))
     );
     let token = text(&body["access_token"]);
-    let response = portal
-        .request("GET", "/crm/v3/objects/contacts")
-        .headers(Default::default())
-        .bearer_auth(&token);
-    let request = response.build().unwrap();
-    let response = reqwest::Client::new()
-        .get(request.url().clone())
-        .bearer_auth(&token)
-        .send()
-        .await
-        .unwrap();
+    let url = format!("{}/crm/v3/objects/contacts", portal.simulator.base_url());
+    let response = client().get(url).bearer_auth(&token).send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert!(response.headers().contains_key("x-hubspot-ratelimit-max"));
     assert!(!response.headers().contains_key("x-hubspot-ratelimit-daily"));
@@ -142,7 +133,7 @@ async fn tokens_run_out_and_strangers_stay_outside() {
     )
     .await;
     let url = format!("{}/crm/v3/objects/contacts", portal.simulator.base_url());
-    let client = reqwest::Client::new();
+    let client = client();
     let (status, body) = seen(
         client
             .get(&url)
