@@ -37,7 +37,7 @@ pub struct EndpointSummary {
     pub calls: u64,
     /// Calls answered with 429.
     pub throttled: u64,
-    /// Calls answered with another error.
+    /// Calls answered with another error, or given up before they took effect.
     pub refused: u64,
     /// Batch inputs of calls answered with success.
     pub inputs: u64,

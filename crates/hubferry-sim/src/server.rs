@@ -176,9 +176,14 @@ async fn answer(
     if request.path.starts_with("/sim/") {
         return respond(door.portal.inspected(&request, door.now()));
     }
-    let arrived = door.portal.arrive(&request, door.now());
+    let mut pending = Pending {
+        portal: &door.portal,
+        arrived: door.portal.arrive(&request, door.now()),
+        request: &request,
+        performed: false,
+    };
     tokio::select! {
-        answer = simulated(&door, &request, &arrived) => match answer {
+        answer = simulated(&door, &mut pending) => match answer {
             Some(answer) => respond(answer),
             None => cut.cut().await,
         },
@@ -187,23 +192,46 @@ async fn answer(
     }
 }
 
+/// A call that was counted. Dropped before it was performed (the caller went away, a fault cut it, the simulator
+/// stopped), it still reaches the log, so that log and limits agree.
+struct Pending<'a> {
+    portal: &'a Portal,
+    request: &'a Request,
+    arrived: Arrived,
+    performed: bool,
+}
+
+impl Pending<'_> {
+    fn perform(&mut self, now: Duration) -> Answer {
+        self.performed = true;
+        self.portal.perform(self.request, &self.arrived, now)
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if !self.performed {
+            self.portal.cut_off(self.request, &self.arrived);
+        }
+    }
+}
+
 /// The call with all its delays; `None` when the connection shall be cut.
-async fn simulated(door: &Door, request: &Request, arrived: &Arrived) -> Option<Answer> {
+async fn simulated(door: &Door, pending: &mut Pending<'_>) -> Option<Answer> {
+    let effects = pending.arrived.effects.clone();
     let half = half_latency(door);
-    let extra = arrived
-        .effects
+    let extra = effects
         .iter()
         .fold(Duration::ZERO, |sum, effect| match effect {
             Effect::LatencyMs(ms) => sum.saturating_add(Duration::from_millis(*ms)),
             _ => sum,
         });
     pause(half.saturating_add(extra)).await;
-    if arrived.effects.contains(&Effect::Reset) {
-        door.portal.cut_off(request, arrived);
+    if effects.contains(&Effect::Reset) {
         return None;
     }
-    let answer = door.portal.perform(request, arrived, door.now());
-    for effect in &arrived.effects {
+    let answer = pending.perform(door.now());
+    for effect in &effects {
         match effect {
             Effect::TimeoutAfterWriteMs(ms) => {
                 pause(Duration::from_millis(*ms)).await;

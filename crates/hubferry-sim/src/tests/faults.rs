@@ -181,3 +181,24 @@ async fn a_stop_does_not_wait_for_pretended_delays() {
     .unwrap();
     assert!(calls.join_next().await.unwrap().unwrap());
 }
+
+#[tokio::test]
+async fn a_call_given_up_before_it_took_effect_is_logged_and_does_nothing() {
+    let latency = Duration::from_secs(3_600)..Duration::from_secs(3_601);
+    let portal = Portal::start(SimSettings { latency, ..calm() }).await;
+    let request = portal
+        .request("POST", UPSERT)
+        .json(&inputs(&["a@b.io"]))
+        .timeout(Duration::from_millis(50));
+    assert!(request.send().await.is_err());
+    let state = portal.simulator.state();
+    tokio::time::timeout(Duration::from_secs(30), async {
+        while state.calls().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!((state.calls()[0].status, state.calls()[0].call), (0, 1));
+    assert_eq!(portal.count(ObjectType::Contacts), 0);
+}
