@@ -47,6 +47,9 @@ const IDLE: Duration = Duration::from_millis(50);
 /// When the source takes nothing for this long, fetching is stopped so that polling can go on.
 const PATIENCE: Duration = Duration::from_millis(200);
 
+/// How long the last commit may be tried again; well within the time that closing may take.
+const CLOSING_PATIENCE: Duration = Duration::from_secs(5);
+
 /// The thread's state.
 pub(crate) struct Poller {
     consumer: BaseConsumer<Group>,
@@ -118,11 +121,8 @@ impl Poller {
 
     /// Carries out the orders; gives back the one to close.
     fn obey(&mut self, orders: Orders) -> Option<Close> {
-        if orders.stop && !self.stopped {
-            self.stopped = true;
-            self.batch.clear();
-            self.outbox.retain(|news| !matches!(news, News::Batch(_)));
-            self.pause(&self.assigned);
+        if orders.stop {
+            self.stop();
         }
         if !orders.hold.is_empty() {
             self.hold(orders.hold);
@@ -136,6 +136,14 @@ impl Poller {
             self.release(release);
         }
         orders.close
+    }
+
+    fn stop(&mut self) {
+        if !std::mem::replace(&mut self.stopped, true) {
+            self.batch.clear();
+            self.outbox.retain(|news| !matches!(news, News::Batch(_)));
+            self.pause(&self.assigned);
+        }
     }
 
     fn hold(&mut self, changes: impl IntoIterator<Item = ((Topic, Partition), bool)>) {
@@ -163,8 +171,11 @@ impl Poller {
         {
             return; // lost in the meantime, and let go already
         }
-        if let Err(error) = self.commit(&release.commit, CommitMode::Sync) {
-            tracing::warn!(%error, "could not commit revoked partitions; their last messages are read again elsewhere");
+        if let Err(error) = self.commit_firmly(release.commit, Duration::from_secs(2)) {
+            tracing::warn!(
+                %error,
+                "could not commit revoked partitions; their last messages are read again elsewhere"
+            );
         }
         self.let_go(&release.partitions);
     }
@@ -353,10 +364,30 @@ impl Poller {
         }
     }
 
+    /// Commits and waits for the answer. A group that is changing hands, or a coordinator that is moving, refuses for
+    /// a moment: polling goes on and the commit is tried again. Only what is still ours is committed.
+    fn commit_firmly(&mut self, mut positions: Positions, patience: Duration) -> KafkaResult<()> {
+        let since = Instant::now();
+        loop {
+            positions.retain(|key, _| self.assigned.contains(key));
+            match self.commit(&positions, CommitMode::Sync) {
+                Err(error) if refused_for_now(&error) && since.elapsed() < patience => {
+                    tracing::debug!(%error, "could not commit for now; trying again");
+                    if self.deliver() || self.stopped {
+                        self.poll();
+                    }
+                    thread::park_timeout(IDLE);
+                }
+                done => return done,
+            }
+        }
+    }
+
     /// The orderly end: commit, answer what is pending, leave the group.
     fn finish(mut self, close: Close) {
+        self.stop();
         let committed = self
-            .commit(&close.commit, CommitMode::Sync)
+            .commit_firmly(close.commit, CLOSING_PATIENCE)
             .map_err(|error| StreamError::Commit {
                 reason: error.to_string(),
             });
@@ -420,6 +451,25 @@ fn verdict(error: &KafkaError) -> Verdict {
         Some(RDKafkaErrorCode::Fatal) => Verdict::Fatal,
         _ => Verdict::Passes,
     }
+}
+
+/// Whether a commit may succeed soon, though it was refused.
+fn refused_for_now(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::RebalanceInProgress
+                | RDKafkaErrorCode::IllegalGeneration
+                | RDKafkaErrorCode::StaleMemberEpoch
+                | RDKafkaErrorCode::CoordinatorLoadInProgress
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+                | RDKafkaErrorCode::NotCoordinator
+                | RDKafkaErrorCode::RequestTimedOut
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::WaitingForCoordinator
+        )
+    )
 }
 
 fn list(partitions: &[(Topic, Partition)]) -> TopicPartitionList {

@@ -12,17 +12,22 @@ use rdkafka::util::Timeout;
 
 use crate::error::StreamError;
 use crate::group::Logged;
+use crate::probe::reachable;
 use crate::settings::{ClientSettings, config_error};
 
 /// Messages that may wait for their acknowledgement at once. With idempotence five requests a broker are on the wire;
 /// this is a few of them, filled.
 const IN_FLIGHT: usize = 10_000;
 
+/// How long a broker has to answer at the start.
+const REACH_WITHIN: Duration = Duration::from_secs(10);
+
 /// Progress is told after this many acknowledgements.
 const PROGRESS_EVERY: u64 = 1_000;
 
 /// Writes messages: idempotent, acknowledged by all in-sync replicas, keys placed as Kafka's Java client does.
 pub struct Producer {
+    client: ClientSettings,
     producer: FutureProducer<Logged>,
 }
 
@@ -49,7 +54,10 @@ impl Producer {
         let config = client.producer_config()?;
         let producer = FutureProducer::from_config_and_context(&config, Logged::default())
             .map_err(|error| config_error(&error))?;
-        Ok(Self { producer })
+        Ok(Self {
+            client: client.clone(),
+            producer,
+        })
     }
 
     /// Writes one message and waits for the acknowledgement.
@@ -80,7 +88,8 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// The input cannot be read, or the broker refuses a message; what was acknowledged until then stays written.
+    /// The broker cannot be reached, the topic does not exist (it is not created implicitly), the input cannot be
+    /// read, or the broker refuses a message; what was acknowledged until then stays written.
     pub async fn send_all<L, K, P>(
         self,
         topic: &str,
@@ -93,6 +102,14 @@ impl Producer {
         K: Fn(&[u8]) -> Option<Vec<u8>> + Send + 'static,
         P: FnMut(u64) + Send + 'static,
     {
+        let reached = reachable(&self.client, REACH_WITHIN).await?;
+        if !reached.topics.contains_key(topic) {
+            let brokers = self.client.brokers;
+            return Err(StreamError::TopicMissing {
+                topic: topic.to_owned(),
+                brokers,
+            });
+        }
         let (runtime, topic) = (tokio::runtime::Handle::current(), topic.to_owned());
         let sending = tokio::task::spawn_blocking(move || {
             let mut sending = Sending {

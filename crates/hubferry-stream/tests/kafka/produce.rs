@@ -85,3 +85,22 @@ async fn a_broker_out_of_reach_is_one_clear_line() {
     );
     assert_eq!(message.lines().count(), 1);
 }
+
+#[tokio::test]
+async fn a_missing_topic_is_named_and_not_made() {
+    let broker = EmbeddedBroker::start(&[("t", 1)]).unwrap();
+    let client = ClientSettings::new(broker.brokers());
+    let producer = Producer::connect(&client).unwrap();
+    let lines = std::iter::once(Ok(b"{}".to_vec()));
+    let error = producer
+        .send_all("typo", lines, |_| None, |_| ())
+        .await
+        .unwrap_err();
+    let expected = format!(
+        "topic `typo` does not exist at {}; create it, or check kafka.topics",
+        broker.brokers()
+    );
+    assert_eq!(error.to_string(), expected);
+    let reached = reachable(&client, DEADLINE).await.unwrap();
+    assert_eq!(reached.topics.keys().collect::<Vec<_>>(), ["t"]);
+}
