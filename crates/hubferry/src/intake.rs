@@ -250,3 +250,6 @@ fn invalid(violations: &[Violation]) -> Closing {
 fn dead(failed: Failed) -> Closing {
     Closing::Dead(Box::new(failed))
 }
+
+#[cfg(test)]
+mod tests;

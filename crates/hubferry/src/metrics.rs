@@ -69,7 +69,7 @@ impl Page {
         )?;
         for ((topic, partition), count) in &board.consumed {
             consumed
-                .with_label_values(&[topic.as_str(), partition.to_string().as_str()])
+                .with_label_values(&[topic.as_str(), partition.get().to_string().as_str()])
                 .inc_by(*count);
         }
         let ended = self.counter(
@@ -117,7 +117,11 @@ impl Page {
             &["topic", "partition"],
         )?;
         for ((topic, partition), messages) in &board.spans {
-            set(&span, &[topic, &partition.to_string()], *messages);
+            set(
+                &span,
+                &[topic.as_str(), &partition.get().to_string()],
+                *messages,
+            );
         }
         Ok(())
     }

@@ -156,3 +156,96 @@ fn first_failure(closed: &[Closed]) -> Failed {
     // Only elements with a dead delivery get here; should that ever be wrong, the letter says so.
     found.unwrap_or_else(|| Failed::here("intake", "suspect", "no failed delivery".to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use hubferry_actions::{ObjectType, RecordId};
+    use hubferry_stream::{Offset, Partition, Place, Topic};
+
+    use super::*;
+
+    fn scribe(group: Option<&str>) -> Scribe {
+        Scribe {
+            group: group.map(ToOwned::to_owned),
+            config_hash: "c0ffee".to_owned(),
+            worker: "w-1".to_owned(),
+        }
+    }
+
+    fn message(body: &str) -> Message {
+        Message {
+            at: Place {
+                topic: Topic::new("t"),
+                partition: Partition::new(2),
+                offset: Offset::new(7),
+            },
+            key: None,
+            body: Some(Bytes::copy_from_slice(body.as_bytes())),
+            headers: vec![("traceparent".to_owned(), Bytes::from_static(b"00-1"))],
+            written_ms: 5,
+        }
+    }
+
+    fn closed(mapping: Option<u32>, closing: Closing, record: bool) -> Closed {
+        Closed {
+            mapping: mapping.map(MappingIndex),
+            closing,
+            record: record.then(|| (ObjectType::contacts(), RecordId::new("11"))),
+        }
+    }
+
+    #[test]
+    fn a_letter_tells_what_failed_and_what_did_not() {
+        let ids = [
+            "a/contacts".to_owned(),
+            "a/companies".to_owned(),
+            "b/contacts".to_owned(),
+        ];
+        let failed = Failed::here("record", "property_option", "x is not an option".to_owned())
+            .about(Some("plan".to_owned()));
+        let closed = [
+            closed(Some(0), Closing::Delivered, true),
+            closed(Some(1), Closing::Dead(Box::new(failed)), false),
+            closed(Some(2), Closing::Skipped("not_found"), false),
+        ];
+        let message = message(r#"{"type":"track","event":"Paid","userId":"u"}"#);
+        let letter = scribe(Some("g")).letter(&message, None, None, &closed, &ids);
+        let done: Vec<_> = letter
+            .done
+            .iter()
+            .map(|done| {
+                (
+                    done.mapping.as_str(),
+                    done.object_type.as_str(),
+                    done.record_id.as_deref(),
+                )
+            })
+            .collect();
+        assert_eq!(done, [("a/contacts", "contacts", Some("11"))]);
+        assert_eq!(letter.failed[0].mapping, "a/companies");
+        assert_eq!(letter.failed[0].property.as_deref(), Some("plan"));
+        assert_eq!(letter.skipped[0].reason, "not_found");
+        assert_eq!(
+            (letter.stage.as_str(), letter.code.as_str()),
+            ("record", "property_option")
+        );
+        assert_eq!(letter.event_type.as_deref(), Some("track"));
+        assert_eq!(letter.event_name.as_deref(), Some("Paid"));
+        assert_eq!(letter.traceparent.as_deref(), Some("00-1"));
+        assert_eq!(
+            letter.message_id,
+            Some(synthetic_message_id("t", 2, 7, None))
+        );
+    }
+
+    #[test]
+    fn a_file_gives_no_id_that_the_event_has_not() {
+        let failed = Failed::here("intake", "parse_error", String::new());
+        let closed = [closed(None, Closing::Dead(Box::new(failed)), false)];
+        let letter = scribe(None).letter(&message("{"), None, None, &closed, &[]);
+        assert_eq!(letter.message_id, None);
+        assert_eq!(letter.identity_hash, None);
+        assert_eq!(letter.failed[0].mapping, "none");
+        assert_eq!(letter.value, "{");
+    }
+}

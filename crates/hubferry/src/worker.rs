@@ -76,9 +76,9 @@ pub(crate) struct Board {
     /// Bytes of them.
     pub(crate) open_bytes: usize,
     /// Events read, by partition.
-    pub(crate) consumed: BTreeMap<(String, i32), u64>,
+    pub(crate) consumed: BTreeMap<(Topic, Partition), u64>,
     /// Messages between the committed and the read position, by assigned partition.
-    pub(crate) spans: BTreeMap<(String, i32), usize>,
+    pub(crate) spans: BTreeMap<(Topic, Partition), usize>,
 }
 
 /// How a worker ended.
@@ -150,7 +150,7 @@ struct Worker {
     drain: Duration,
     board: watch::Sender<Board>,
     assigned: BTreeSet<(Topic, Partition)>,
-    consumed: BTreeMap<(String, i32), u64>,
+    consumed: BTreeMap<(Topic, Partition), u64>,
 }
 
 /// Everything that can happen to a worker.
@@ -219,13 +219,14 @@ pub(crate) async fn work(parts: Parts) -> Result<Outcome, Failure> {
         let happened = tokio::select! {
             biased;
             () = signals.next() => Happened::Signal,
+            // Before whatever may be ready all the time, so that a busy worker still looks up.
+            _ = tick.tick() => Happened::Tick,
             ended = endings.recv(), if !engines_left => Happened::Ended(ended),
             Some(parked) = worker.parks.join_next() => parked_of(parked)?,
             Some(left) = tasks.join_next() => Happened::EngineLeft(left),
             () = room(&worker.doors) => Happened::Room,
             arrived = worker.source.next() => Happened::Arrived(arrived),
             () = std::future::ready(()), if worker.can_map() => Happened::Mappable,
-            _ = tick.tick() => Happened::Tick,
         };
         match happened {
             Happened::Ended(Some(ended)) => worker.ended(ended),
@@ -416,7 +417,7 @@ impl Worker {
     }
 
     fn count_consumed(&mut self, at: &Place, events: usize) {
-        let key = (at.topic.as_str().to_owned(), at.partition.get());
+        let key = (at.topic.clone(), at.partition);
         *self.consumed.entry(key).or_default() += events as u64;
     }
 
@@ -664,7 +665,7 @@ impl Worker {
                 .iter()
                 .map(|(topic, partition)| {
                     let span = ledger.span_messages(topic, *partition);
-                    ((topic.as_str().to_owned(), partition.get()), span)
+                    ((topic.clone(), *partition), span)
                 })
                 .collect(),
         };

@@ -1,4 +1,5 @@
 //! The command as its users meet it: output, errors, exit codes, signals.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -461,6 +462,56 @@ async fn a_worker_delivers_parks_commits_and_goes_on_where_it_stopped() {
         1,
         "nothing was read twice"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_scope_pauses_its_mapping_and_nothing_is_dead() {
+    let folder = Folder::new();
+    let contacts = [
+        "oauth",
+        "crm.objects.contacts.read",
+        "crm.objects.contacts.write",
+    ];
+    let simulator = Simulator::start(SimSettings {
+        tokens: vec![TokenSpec {
+            token: "token-of-the-test".to_owned(),
+            scopes: contacts.map(ToOwned::to_owned).to_vec(),
+        }],
+        ..SimSettings::default()
+    })
+    .await
+    .unwrap();
+    let broker = EmbeddedBroker::start(&[(TOPIC, 1), (DEAD_LETTERS, 1)]).unwrap();
+    let kafka = format!(
+        "kafka: {{ brokers: '{}', topics: [{TOPIC}], group_protocol: consumer }}",
+        broker.brokers()
+    );
+    let config = folder.write("c.yaml", &configuration(&simulator.base_url(), &kafka));
+    let producer = Producer::connect(&ClientSettings::new(broker.brokers())).unwrap();
+    for event in [identify(1), group(1, 1), identify(2)] {
+        producer
+            .send(TOPIC, Some(b"k"), event.as_bytes())
+            .await
+            .unwrap();
+    }
+    let worker = Worker::start(&config).await;
+    worker
+        .until(|page| page.contains(r#"mapping="acme/contacts",reason=""} 2"#))
+        .await;
+    let started = Instant::now();
+    loop {
+        let ready = get(&worker.admin, "/readyz").await.unwrap();
+        assert!(ready.starts_with("HTTP/1.1 200"), "{ready}");
+        if ready.contains("acme/companies is deliberately paused (scope)") {
+            break;
+        }
+        assert!(started.elapsed() < DEADLINE, "{ready}");
+        sleep(Duration::from_millis(20)).await;
+    }
+    let page = get(&worker.admin, "/metrics").await.unwrap();
+    assert!(!page.contains("hubferry_dead_letters_total{"), "{page}");
+    assert!(page.contains("hubferry_unsettled_messages 1"), "{page}");
+    assert_eq!(worker.stop().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

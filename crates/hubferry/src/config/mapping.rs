@@ -113,7 +113,7 @@ fn action(section: &Section<'_>) -> Option<ActionKind> {
         }
         return None;
     };
-    if let Some(kind) = slug.parse().ok() {
+    if let Ok(kind) = slug.parse() {
         return Some(kind);
     }
     let message = if LATER_ACTIONS.contains(&slug.as_str()) {
