@@ -62,7 +62,8 @@ impl Config {
         self
     }
 
-    /// The topic to read; the shortest session that brokers allow, so that a killed worker is missed soon.
+    /// The topic to read. A killed worker is missed after 20 s; half of that is the time in which a worker that loses
+    /// partitions has to finish what it took from them.
     #[must_use]
     pub fn kafka(self, brokers: &str, group: &str, topic: &str) -> Config {
         self.set(
@@ -71,7 +72,7 @@ impl Config {
                 "brokers": brokers,
                 "group": group,
                 "topics": [topic],
-                "session_timeout": "6s",
+                "session_timeout": "20s",
             }),
         )
     }

@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 /// Further contact properties that the generated events write, as `(property, path)` for the mapping.
 ///
 /// `visits` counts the identify events of one person and is a number property that the portal gets from
-/// [`VISITS`]; `shoe_size` is a property that no portal has.
-pub const CONTACT_PROPERTIES: [(&str, &str); 4] = [
+/// [`visits`]; `shoe_size` is a property that no portal has. `numemployees` and `shoe_size` are written by faults
+/// alone: a wrong value that a later event overwrites may never be sent, so its ending would depend on timing.
+pub const CONTACT_PROPERTIES: [(&str, &str); 5] = [
     ("jobtitle", "$.traits.title"),
     ("hs_lead_status", "$.traits.lead_status"),
     ("visits", "$.traits.visits"),
+    ("numemployees", "$.traits.team_size"),
     ("shoe_size", "$.traits.shoe_size"),
 ];
 
@@ -126,7 +128,7 @@ impl Fault {
             }
             Fault::InvalidEmail => identify(json!({"email": format!("{} at example", person.user)})),
             Fault::UnknownProperty => identify(json!({"email": person.email, "shoe_size": 44})),
-            Fault::WrongOption => identify(json!({"email": person.email, "lead_status": "NO_SUCH_STATUS"})),
+            Fault::WrongOption => identify(json!({"email": person.email, "team_size": "NO_SUCH_SIZE"})),
         }
     }
 }
