@@ -119,7 +119,9 @@ impl RedisLimiter {
         let clock = answer.clock;
         self.way_back.store(micros(clock.error), Ordering::Relaxed);
         match answer.numbers.as_slice() {
-            [0, again] => Ok(Next::Again(clock.instant(*again))),
+            [0, again] => Ok(Next::Again(
+                clock.instant(*again) + self.stagger(ask, asked),
+            )),
             [1, opens, closes, places @ ..] if places.len() == 3 * asked.len() => {
                 let permit = Permit {
                     opens_at: clock.instant(*opens),
@@ -135,6 +137,17 @@ impl RedisLimiter {
             }
             _ => Err(StoreError::Unreadable),
         }
+    }
+
+    /// A random delay before a refused waiter asks again, so that a fleet of them does not ask all at once. Nothing is lost
+    /// by it: who may book ahead was refused because the horizon is full, and half of it is left when the delay is over.
+    fn stagger(&self, ask: &Ask, asked: &[usize]) -> Duration {
+        let horizons = asked.iter().map(|limit| self.limits[*limit].rule.horizon);
+        let longest = match horizons.min() {
+            Some(horizon) if !ask.class.is_filler() => horizon / 2,
+            _ => 0,
+        };
+        Duration::from_micros(rand::random_range(0..=longest))
     }
 
     pub(crate) fn is_paused(&self, permit: &Permit) -> bool {
