@@ -93,6 +93,7 @@ async fn a_lost_state_is_taken_for_spent() {
         1,
         "the state stands under {key}"
     );
+    let before = Instant::now();
     let lost = suite::state(&worker, "wide").await;
     assert!(
         matches!(lost.closed, Some((Closed::Quarantine, _))),
@@ -104,7 +105,6 @@ async fn a_lost_state_is_taken_for_spent() {
         0,
         "the permit was another life's"
     );
-    let before = Instant::now();
     drop(worker.acquire(&ask, &stop).await.unwrap());
     assert!(before.elapsed() > suite::WINDOW / 2);
 }
