@@ -22,6 +22,9 @@ use crate::source::Intake;
 /// The topic that messages of a file carry.
 pub const INPUT_TOPIC: &str = "input";
 
+/// The partition that messages of a file carry.
+const PARTITION: Partition = Partition::new(0);
+
 /// A batch of lines is handed over when it has this many bytes: large enough that the hand-over costs nothing per
 /// line, small enough that two waiting batches do not matter beside the bounds.
 const BATCH_BYTES: usize = 256 << 10;
@@ -36,6 +39,7 @@ const LINE_BYTES: usize = 32 << 20;
 /// A file, or standard input, that is read line by line.
 #[derive(Debug)]
 pub struct FileSource {
+    topic: Topic,
     ledger: Ledger,
     ready: VecDeque<Message>,
     batches: mpsc::Receiver<Result<Vec<Message>, StreamError>>,
@@ -94,8 +98,10 @@ impl FileSource {
                 reason: error.to_string(),
             })?;
         let mut ledger = Ledger::new(bounds);
-        ledger.assign(&Topic::new(INPUT_TOPIC), Partition::new(0));
+        let topic = Topic::new(INPUT_TOPIC);
+        ledger.assign(&topic, PARTITION);
         Ok(Self {
+            topic,
             ledger,
             ready: VecDeque::new(),
             batches,
@@ -109,15 +115,10 @@ impl FileSource {
     pub(crate) async fn next(&mut self) -> Result<Intake, StreamError> {
         if !self.said_assigned {
             self.said_assigned = true;
-            return Ok(Intake::Assigned(vec![(
-                Topic::new(INPUT_TOPIC),
-                Partition::new(0),
-            )]));
+            return Ok(Intake::Assigned(vec![(self.topic.clone(), PARTITION)]));
         }
         loop {
-            let held = self
-                .ledger
-                .is_partition_full(&Topic::new(INPUT_TOPIC), Partition::new(0));
+            let held = self.ledger.is_partition_full(&self.topic, PARTITION);
             if !held {
                 if let Some(arrived) = self.pop() {
                     self.said_quiet = false;
@@ -238,7 +239,7 @@ impl<R: Read> Reader<R> {
             };
             let at = Place {
                 topic: topic.clone(),
-                partition: Partition::new(0),
+                partition: PARTITION,
                 offset: Offset::new(self.line),
             };
             self.line += 1;

@@ -318,7 +318,7 @@ impl KafkaSource {
 }
 
 impl Drop for KafkaSource {
-    /// Without [`KafkaSource::close`] nothing more is committed; the thread leaves the group by itself.
+    /// Without `close` nothing more is committed; the thread leaves the group by itself.
     fn drop(&mut self) {
         self.order(|orders| orders.abandoned = orders.close.is_none());
     }

@@ -26,6 +26,7 @@ mod probe;
 mod produce;
 mod settings;
 mod source;
+mod wire;
 
 pub use dead_letters::{DeadLetterTopic, DeadLetters, FileDeadLetters, KafkaDeadLetters};
 pub use embedded::EmbeddedBroker;
