@@ -192,11 +192,7 @@ impl KafkaSource {
                 Ok(None)
             }
             News::Assigned(partitions) => {
-                for (topic, partition) in &partitions {
-                    self.ledger.assign(topic, *partition);
-                    self.committed.remove(&(topic.clone(), *partition));
-                }
-                self.pass_flow();
+                self.begin_assignment(&partitions);
                 Ok(Some(Intake::Assigned(partitions)))
             }
             News::Revoking(partitions) => {
@@ -214,6 +210,18 @@ impl KafkaSource {
             }
             News::Failed(error) => Err(error),
         }
+    }
+
+    fn begin_assignment(&mut self, partitions: &[(Topic, Partition)]) {
+        for (topic, partition) in partitions {
+            self.ledger.assign(topic, *partition);
+            self.committed.remove(&(topic.clone(), *partition));
+        }
+        // An order to pause that was given before we heard that the partition had been lost and came back belongs to
+        // the earlier assignment, and nobody would ever lift it.
+        let free = partitions.iter().cloned().map(|key| (key, false));
+        self.order(|orders| orders.hold.extend(free));
+        self.pass_flow();
     }
 
     fn begin_revocation(&mut self, partitions: Vec<(Topic, Partition)>) -> Revocation {

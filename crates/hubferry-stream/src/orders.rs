@@ -86,3 +86,39 @@ impl Orders {
             .extend(flow.resume.into_iter().map(|key| (key, false)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(partition: i32) -> (Topic, Partition) {
+        (Topic::new("t"), Partition::new(partition))
+    }
+
+    #[test]
+    fn later_orders_replace_earlier_ones_and_taking_empties_the_board() {
+        let board = Board::default();
+        let thread = std::thread::current();
+        board.change(&thread, |orders| {
+            orders.flow(Flow {
+                pause: vec![key(0), key(1)],
+                resume: vec![],
+            });
+            orders.commit.insert(key(0), Position::new(5));
+            orders.stop = true;
+        });
+        board.change(&thread, |orders| {
+            orders.flow(Flow {
+                pause: vec![],
+                resume: vec![key(1)],
+            });
+            orders.commit.insert(key(0), Position::new(7));
+        });
+        let orders = board.take();
+        assert_eq!(orders.hold, [(key(0), true), (key(1), false)].into());
+        assert_eq!(orders.commit, [(key(0), Position::new(7))].into());
+        let rest = board.take();
+        assert!(rest.hold.is_empty() && rest.commit.is_empty());
+        assert!(rest.stop, "stopping is for good");
+    }
+}

@@ -118,16 +118,16 @@ impl Poller {
     }
 
     /// Carries out the orders; gives back the one to close.
-    fn obey(&mut self, orders: Orders) -> Option<Close> {
+    fn obey(&mut self, mut orders: Orders) -> Option<Close> {
         if orders.stop {
             self.stop();
         }
         if !orders.hold.is_empty() {
             self.hold(orders.hold);
         }
-        if !orders.commit.is_empty()
-            && let Err(error) = self.commit(&orders.commit, CommitMode::Async)
-        {
+        // What was lost since the order was given belongs to somebody else now.
+        orders.commit.retain(|key, _| self.assigned.contains(key));
+        if let Err(error) = self.commit(&orders.commit, CommitMode::Async) {
             self.outbox.push_back(News::CommitFailed(error.to_string()));
         }
         for release in orders.release {
