@@ -18,7 +18,7 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
         )
     });
     report.part("unit tests", |tests| {
-        let mut command = workspace.cargo("test");
+        let mut command = workspace.cargo_without_services("test");
         command.args(["--lib", "--bins", "--no-fail-fast"]);
         for name in workspace.test_targets(false) {
             command.args(["--test", &name]);
@@ -27,7 +27,9 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
     });
     report.part("examples in docs", |tests| {
         run_tests(
-            workspace.cargo("test").args(["--doc", "--no-fail-fast"]),
+            workspace
+                .cargo_without_services("test")
+                .args(["--doc", "--no-fail-fast"]),
             tests,
         )
     });

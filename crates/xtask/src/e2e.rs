@@ -61,6 +61,13 @@ pub(crate) fn run(workspace: &Workspace, filters: &[String], report: &mut Report
         );
         Ok(())
     });
+    report.part("in-crate tests with services", |tests| {
+        let mut command = workspace.cargo_of_service_packages("test");
+        command
+            .args(["--lib", "--no-fail-fast", "--"])
+            .args(filters);
+        run_tests(services.give(&mut command), tests)
+    });
     report.part("stop of kafka and redis", |_| {
         drop(services);
         Ok(())

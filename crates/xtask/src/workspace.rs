@@ -63,8 +63,6 @@ impl Workspace {
     }
 
     /// `package/feature` of every feature that some test target requires.
-    ///
-    /// Every cargo command of this tool turns all of them on, so that one build serves lints, tests and the demo.
     pub(crate) fn service_features(&self) -> Vec<String> {
         let mut features = Vec::new();
         for (package, target) in self.targets() {
@@ -78,15 +76,47 @@ impl Workspace {
         features
     }
 
-    /// A cargo command over the whole workspace with one set of features: what one builds, the next reuses.
-    pub(crate) fn cargo(&self, subcommand: &str) -> Command {
+    /// Packages that have such features: their in-crate tests may need services too.
+    pub(crate) fn service_packages(&self) -> Vec<String> {
+        let features = self.service_features();
+        let packages = features
+            .iter()
+            .filter_map(|feature| feature.split('/').next());
+        let mut packages: Vec<String> = packages.map(str::to_owned).collect();
+        packages.dedup();
+        packages
+    }
+
+    /// A cargo command over the whole workspace, for what must work without any service.
+    pub(crate) fn cargo_without_services(&self, subcommand: &str) -> Command {
         let mut command = cargo(subcommand);
         command.current_dir(&self.root).arg("--workspace");
+        command
+    }
+
+    /// A cargo command over the whole workspace with the features of the tests that need services.
+    pub(crate) fn cargo(&self, subcommand: &str) -> Command {
+        let mut command = self.cargo_without_services(subcommand);
+        self.with_service_features(&mut command);
+        command
+    }
+
+    /// A cargo command over the packages that have such features, with them.
+    pub(crate) fn cargo_of_service_packages(&self, subcommand: &str) -> Command {
+        let mut command = cargo(subcommand);
+        command.current_dir(&self.root);
+        for package in self.service_packages() {
+            command.args(["--package", &package]);
+        }
+        self.with_service_features(&mut command);
+        command
+    }
+
+    fn with_service_features(&self, command: &mut Command) {
         let features = self.service_features();
         if !features.is_empty() {
             command.arg("--features").arg(features.join(","));
         }
-        command
     }
 
     /// Where the profile `debug` or `release` puts the binary.
@@ -179,6 +209,7 @@ mod tests {
             workspace.service_features(),
             ["limiter/redis-tests", "tests/services"]
         );
+        assert_eq!(workspace.service_packages(), ["limiter", "tests"]);
         assert_eq!(workspace.benchmarks(), ["bench-load"]);
         assert_eq!(workspace.binary("debug"), PathBuf::from("t/debug/hubferry"));
     }
