@@ -30,6 +30,8 @@ pub enum Ending {
     Skipped(SkipReason),
     /// It can never succeed as it is.
     Dead(Box<Death>),
+    /// It was taken out before it was sent: its message stays open, and whoever reads it next delivers it.
+    Withdrawn,
 }
 
 /// Something worth knowing about a delivery that succeeded.

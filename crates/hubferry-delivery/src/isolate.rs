@@ -171,10 +171,9 @@ mod tests {
         #[test]
         fn every_offender_is_found_and_no_neighbour_is_harmed(
             n in 1u64..120,
-            picks in prop::collection::btree_set(0u64..120, 0..40),
+            picks in prop::collection::btree_set(0u64..120, 1..40),
         ) {
-            let offenders: BTreeSet<u64> = picks.into_iter().filter(|p| *p < n).collect();
-            prop_assume!(!offenders.is_empty());
+            let offenders: BTreeSet<u64> = picks.into_iter().map(|p| p % n).collect();
             let (culprits, written, calls) = search(n, &offenders);
             prop_assert_eq!(&culprits, &offenders);
             prop_assert_eq!(written.len() + culprits.len(), usize::try_from(n).unwrap());

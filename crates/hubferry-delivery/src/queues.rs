@@ -127,6 +127,13 @@ impl Queues {
         self.list[id.0].ready.pop_front().map(|r| (r.step, r.since))
     }
 
+    /// Takes out the steps that are nobody's any more.
+    pub(crate) fn retain(&mut self, keep: impl Fn(StepId) -> bool) {
+        for queue in &mut self.list {
+            queue.ready.retain(|ready| keep(ready.step));
+        }
+    }
+
     /// The queue of `bucket` that a permit is worth most for, among those that are due.
     pub(crate) fn best(
         &self,

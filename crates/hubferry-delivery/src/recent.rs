@@ -17,8 +17,10 @@ pub(crate) struct Recent {
 }
 
 struct Written {
-    id: RecordId,
-    at: Instant,
+    /// Unknown as long as nothing was confirmed.
+    id: Option<RecordId>,
+    /// When its values were confirmed last; never, when some of them are in doubt.
+    confirmed: Option<Instant>,
     values: Vec<Dated>,
 }
 
@@ -37,29 +39,25 @@ impl Recent {
         written: &[Dated],
         now: Instant,
     ) {
-        match self.records.get_mut(record) {
-            Some(known) => {
-                known.id = id.clone();
-                known.at = now;
-                for (name, value, time) in written {
-                    match known.values.iter_mut().find(|(n, _, _)| n == name) {
-                        Some(slot) => *slot = (name.clone(), value.clone(), *time),
-                        None => known.values.push((name.clone(), value.clone(), *time)),
-                    }
-                }
-            }
-            None => {
-                let values = written.to_vec();
-                self.records.put(
-                    record.clone(),
-                    Written {
-                        id: id.clone(),
-                        at: now,
-                        values,
-                    },
-                );
-            }
-        }
+        let known = self.known(record);
+        known.id = Some(id.clone());
+        known.confirmed = Some(now);
+        put_all(&mut known.values, written);
+    }
+
+    /// Remembers what may have been written: nothing older may go out after it.
+    pub(crate) fn doubt(&mut self, record: &RecordRef, written: &[Dated]) {
+        let known = self.known(record);
+        known.confirmed = None;
+        put_all(&mut known.values, written);
+    }
+
+    fn known(&mut self, record: &RecordRef) -> &mut Written {
+        self.records.get_or_insert_mut_ref(record, || Written {
+            id: None,
+            confirmed: None,
+            values: Vec::new(),
+        })
     }
 
     /// Forgets a record that turned out to be gone.
@@ -76,8 +74,14 @@ impl Recent {
         horizon: Duration,
     ) -> Option<RecordId> {
         let known = self.records.peek(record)?;
-        let fresh = now.saturating_duration_since(known.at) <= horizon;
-        (fresh && adds_nothing(properties, &known.values)).then(|| known.id.clone())
+        let fresh = known
+            .confirmed
+            .is_some_and(|at| now.saturating_duration_since(at) <= horizon);
+        if fresh && adds_nothing(properties, &known.values) {
+            known.id.clone()
+        } else {
+            None
+        }
     }
 
     /// Takes out of `part` what a newer event has written already; returns the names.
@@ -98,7 +102,18 @@ impl Recent {
 
     /// The id of a record written lately.
     pub(crate) fn id(&self, record: &RecordRef) -> Option<&RecordId> {
-        self.records.peek(record).map(|w| &w.id)
+        self.records
+            .peek(record)
+            .and_then(|written| written.id.as_ref())
+    }
+}
+
+fn put_all(values: &mut Vec<Dated>, written: &[Dated]) {
+    for (name, value, time) in written {
+        match values.iter_mut().find(|(n, _, _)| n == name) {
+            Some(slot) => *slot = (name.clone(), value.clone(), *time),
+            None => values.push((name.clone(), value.clone(), *time)),
+        }
     }
 }
 

@@ -351,7 +351,7 @@ impl Scheduler {
         self.close_association(step);
     }
 
-    fn close_association(&mut self, step: StepId) {
+    pub(super) fn close_association(&mut self, step: StepId) {
         let Some(Step {
             kind: StepKind::Associate(work),
             ..

@@ -111,8 +111,18 @@ impl Scheduler {
     }
 
     fn next_isolated(&mut self, bucket: Bucket) -> Option<Isolated> {
-        let queues = &self.queues;
-        self.isolation.take(|queue| queues.bucket(queue) == bucket)
+        loop {
+            let queues = &self.queues;
+            let mut batch = self
+                .isolation
+                .take(|queue| queues.bucket(queue) == bucket)?;
+            // Steps that were withdrawn meanwhile are nobody's any more.
+            batch.steps.retain(|step| self.steps.contains_key(step));
+            if !batch.steps.is_empty() {
+                return Some(batch);
+            }
+            self.isolation.close(batch.group);
+        }
     }
 
     /// Takes up to a call's worth of steps from a queue, no record twice; what does not fit stays in front.

@@ -25,6 +25,17 @@ pub(super) struct EventState {
     open: u32,
 }
 
+impl EventState {
+    /// Forgets a delivery that was taken out; `rank` when its record was not done.
+    pub(super) fn withdraw(&mut self, slot: DeliverySlot, rank: Option<usize>) {
+        self.waiting.retain(|waiting| *waiting != slot);
+        if let Some(rank) = rank {
+            self.undone[rank] = self.undone[rank].saturating_sub(1);
+        }
+        self.open = self.open.saturating_sub(1);
+    }
+}
+
 impl Scheduler {
     /// Takes an event in. Its deliveries end in their own time, see [`Scheduler::take_ended`].
     pub fn admit(&mut self, admission: Admission, now: Instant) {

@@ -142,7 +142,10 @@ impl Scheduler {
 
     /// Lets one step of each held mapping try whether the wall still stands.
     pub(super) fn probe_held_mappings(&mut self, now: Instant) {
+        let steps = &self.steps;
         for held in self.holds.mappings.values_mut() {
+            // Steps that were withdrawn meanwhile are no probe.
+            held.steps.retain(|step| steps.contains_key(step));
             if held.held.probe_at <= now
                 && let Some(step) = held.steps.pop_front()
             {

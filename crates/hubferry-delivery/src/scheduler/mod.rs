@@ -8,6 +8,7 @@
 //! * `associations`: the written record is tied to the person's contact, found, awaited or created.
 //! * `ensure`: steps that need a property wait until it is there, made once per fleet.
 //! * `holds`: what cannot succeed until someone acts waits, and is probed.
+//! * `withdraw`: what belongs to a partition that is let go is taken out.
 //! * `calls`: a permit becomes the best call; answers become outcomes.
 
 mod associations;
@@ -18,6 +19,7 @@ mod holds;
 mod records;
 mod step;
 mod verdicts;
+mod withdraw;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};

@@ -390,9 +390,11 @@ impl Scheduler {
         let Some(chain) = self.chains.get_mut(record) else {
             return;
         };
+        let was_first = chain.steps.front() == Some(&step);
         chain.steps.retain(|s| *s != step);
         match chain.steps.front() {
-            Some(next) => self.todo.push_back(Todo::Ready(*next)),
+            Some(next) if was_first => self.todo.push_back(Todo::Ready(*next)),
+            Some(_) => (),
             None => {
                 self.chains.remove(record);
             }

@@ -928,6 +928,28 @@ fn a_record_found_by_its_values_is_adopted_and_two_are_refused() {
 }
 
 #[test]
+fn what_is_withdrawn_before_it_is_sent_is_not_sent() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    driver.admit(identify(1, "ada", 1, &[]));
+    driver.admit(identify(2, "bob", 1, &[]));
+    driver.admit(group(3, "g", "bob", 2, &[]));
+    driver.scheduler.withdraw(
+        &[DeliveryId(2), DeliveryId(3)].into_iter().collect(),
+        driver.now,
+    );
+    driver.run();
+    assert_eq!(driver.endings[&1], delivered());
+    assert_eq!(
+        (&driver.endings[&2], &driver.endings[&3]),
+        (&Ending::Withdrawn, &Ending::Withdrawn)
+    );
+    assert_eq!(
+        driver.portal.calls,
+        [("contacts/batch/upsert".to_owned(), 1)]
+    );
+}
+
+#[test]
 fn a_held_portal_sends_nothing_but_a_probe_and_ends_nothing() {
     let mut driver = Driver::new(Faults::default(), 1);
     for n in 0..10 {
@@ -1137,6 +1159,45 @@ proptest! {
                 driver.portal.ids[&("contacts".to_owned(), email_of(name))].clone(),
             )).collect();
         prop_assert_eq!(made, wanted);
+        for writes in driver.portal.history.values() {
+            let seqs: Vec<_> = writes.iter().filter_map(|w| w.get("seq")).collect();
+            prop_assert!(seqs.is_sorted(), "a record went back in time: {:?}", seqs);
+        }
+    }
+
+    /// Whatever is withdrawn at whatever moment: every delivery ends exactly once, nothing that ended withdrawn is sent
+    /// afterwards, nothing is left behind, and no record goes back in time.
+    #[test]
+    fn withdrawing_leaves_nothing_behind(
+        acts in acts(), faults in faults(), seed in any::<u64>(), when in any::<prop::sample::Index>(), modulus in 1u64..4,
+    ) {
+        let mut driver = Driver::new(faults, seed);
+        let at = when.index(acts.len());
+        let mut events = 0u64;
+        for (n, act) in acts.iter().enumerate() {
+            let time = i64::try_from(n).unwrap();
+            let seq = format!("{n:06}");
+            match act {
+                Act::Pass(times) => for _ in 0..*times { driver.fill(); driver.happen(); driver.now += Duration::from_millis(10); },
+                Act::Identify { person, bad, .. } => {
+                    let values = [("seq", seq.as_str()), ("city", if *bad { "bad" } else { "c" })];
+                    driver.admit(identify(events, &format!("p{person}"), time, &values));
+                    events += 1;
+                }
+                Act::Group { person, company, .. } => {
+                    driver.admit(group(events, &format!("g{company}"), &format!("p{person}"), time, &[("seq", seq.as_str())]));
+                    events += 1;
+                }
+            }
+            if n == at {
+                let ids = (0..events).filter(|id| id % modulus == 0).map(DeliveryId).collect();
+                driver.scheduler.withdraw(&ids, driver.now);
+                driver.collect();
+            }
+        }
+        driver.run();
+        prop_assert_eq!(driver.endings.len() as u64, events);
+        prop_assert_eq!(driver.scheduler.open_events(), 0);
         for writes in driver.portal.history.values() {
             let seqs: Vec<_> = writes.iter().filter_map(|w| w.get("seq")).collect();
             prop_assert!(seqs.is_sorted(), "a record went back in time: {:?}", seqs);
