@@ -1,5 +1,6 @@
 //! The admin endpoint: `/healthz`, `/readyz` and `/metrics`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -30,6 +31,8 @@ pub(crate) struct Seen {
 
 /// A running endpoint.
 pub(crate) struct Running {
+    /// Where it listens: the port that was found when none was given.
+    pub(crate) address: SocketAddr,
     tasks: JoinSet<()>,
 }
 
@@ -56,6 +59,7 @@ pub(crate) async fn start(
             settings.listen
         ))
     })?;
+    let address = listener.local_addr().unwrap_or(settings.listen);
     let router = router(Arc::new(seen), settings.token.clone());
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
@@ -66,7 +70,7 @@ pub(crate) async fn start(
             tracing::error!(%error, "the admin endpoint ended");
         }
     });
-    Ok(Running { tasks })
+    Ok(Running { address, tasks })
 }
 
 fn router(seen: Arc<Seen>, token: Option<String>) -> Router {

@@ -1,6 +1,6 @@
 //! How a delivery ended, wherever it ended: at intake, in its mapping, or at HubSpot.
 
-use hubferry_delivery::{Ended, Ending, Note};
+use hubferry_delivery::{Ending, Note};
 
 /// The end of a delivery, in the words of names.md §4.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -88,9 +88,11 @@ impl Closing {
     }
 }
 
-/// The closing of an ending from the scheduler, and the notes that came with it.
-pub(crate) fn closing_of(ended: &mut Ended) -> (Closing, Vec<Note>) {
-    match std::mem::replace(&mut ended.ending, Ending::Merged) {
+/// The closing of an ending from the scheduler, and the notes that came with it; `None` for a delivery that was taken
+/// back before it was sent, which has not ended at all.
+pub(crate) fn closing_of(ending: Ending) -> Option<(Closing, Vec<Note>)> {
+    let closing = match ending {
+        Ending::Withdrawn => return None,
         Ending::Delivered { notes } => (Closing::Delivered, notes),
         Ending::Merged => (Closing::Merged, Vec::new()),
         Ending::Skipped(reason) => (Closing::Skipped(reason.as_str()), Vec::new()),
@@ -110,5 +112,6 @@ pub(crate) fn closing_of(ended: &mut Ended) -> (Closing, Vec<Note>) {
             };
             (Closing::Dead(Box::new(failed)), Vec::new())
         }
-    }
+    };
+    Some(closing)
 }

@@ -57,6 +57,7 @@ pub(crate) struct Around {
     pub(crate) drain: std::time::Duration,
     pub(crate) on_hold: OnHold,
     pub(crate) finish_after: Option<u64>,
+    pub(crate) open_deliveries: usize,
 }
 
 /// Carries the events of a file and reports.
@@ -148,7 +149,7 @@ pub(crate) async fn over_kafka(loaded: Loaded) -> Result<(), Failure> {
     };
     let closing = CancellationToken::new();
     let admin = admin::start(&admin_settings, seen, closing.clone()).await?;
-    tracing::info!(topics = ?kafka.topics, group = kafka.group, admin = %admin_settings.listen, "worker started");
+    tracing::info!(topics = ?kafka.topics, group = kafka.group, admin = %admin.address, "worker started");
     let worked = Box::pin(work(
         around,
         Source::Kafka(source),
@@ -183,6 +184,7 @@ pub(crate) async fn work(
         drain,
         on_hold,
         finish_after,
+        open_deliveries,
     } = around;
     let signals = Signals::of_process()?;
     let stop = CancellationToken::new();
@@ -223,6 +225,7 @@ pub(crate) async fn work(
         holds,
         on_hold,
         finish_after,
+        open_deliveries,
         stop,
         signals,
         drain,
@@ -238,6 +241,10 @@ pub(crate) fn around(
     group: Option<String>,
     on_hold: OnHold,
 ) -> Around {
+    let open_deliveries = match &group {
+        Some(_) => open_deliveries(&portals),
+        None => MOST_OPEN,
+    };
     Around {
         intake: Intake::new(configuration.input, configuration.destinations),
         portals,
@@ -250,8 +257,28 @@ pub(crate) fn around(
         drain: configuration.drain,
         on_hold,
         finish_after: None,
+        open_deliveries,
     }
 }
+
+/// The most deliveries the engines hold: hundreds of full calls to choose from, and a bounded share of memory.
+const MOST_OPEN: usize = 30_000;
+
+/// The least: enough for full calls of every kind.
+const LEAST_OPEN: usize = 2_500;
+
+/// How many deliveries a member of a group may hold. A partition that is taken away has to be empty within half a
+/// session, so no more than what a quarter of the limit (other workers use it too) carries in ten seconds.
+fn open_deliveries(portals: &[Portal]) -> usize {
+    let limit: usize = portals
+        .iter()
+        .map(|portal| usize::try_from(portal.limit.get()).unwrap_or(usize::MAX))
+        .fold(0, usize::saturating_add);
+    (limit.saturating_mul(RECORDS_A_CALL) / 4).clamp(LEAST_OPEN, MOST_OPEN)
+}
+
+/// The records of a full call.
+const RECORDS_A_CALL: usize = 100;
 
 fn worker_name() -> String {
     let host = config::Surroundings::of_process()

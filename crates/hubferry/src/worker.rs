@@ -48,6 +48,8 @@ pub(crate) struct Parts {
     pub(crate) on_hold: OnHold,
     /// The source counts as finished after this many events; for a source that has no end.
     pub(crate) finish_after: Option<u64>,
+    /// Deliveries that the engines may hold at once.
+    pub(crate) open_deliveries: usize,
     /// Tells the engines to start nothing new.
     pub(crate) stop: CancellationToken,
     pub(crate) signals: Signals,
@@ -94,9 +96,6 @@ const PENDING_ADMISSIONS: usize = 1_024;
 
 /// Dead letters on their way to the broker; beyond this many nothing new is mapped.
 const PARKING: usize = 256;
-
-/// Deliveries that engines may hold at once: hundreds of full calls to choose from, and a bounded share of memory.
-const OPEN_DELIVERIES: usize = 30_000;
 
 /// Messages mapped in one turn, so that endings and signals are never far away.
 const MAPPED_A_TURN: usize = 128;
@@ -146,6 +145,7 @@ struct Worker {
     holds: Holds,
     on_hold: OnHold,
     finish_after: Option<u64>,
+    open_deliveries: usize,
     stop: CancellationToken,
     drain: Duration,
     board: watch::Sender<Board>,
@@ -183,6 +183,7 @@ pub(crate) async fn work(parts: Parts) -> Result<Outcome, Failure> {
         holds,
         on_hold,
         finish_after,
+        open_deliveries,
         stop,
         mut signals,
         drain,
@@ -203,6 +204,7 @@ pub(crate) async fn work(parts: Parts) -> Result<Outcome, Failure> {
         holds,
         on_hold,
         finish_after,
+        open_deliveries,
         stop,
         drain,
         board,
@@ -366,7 +368,13 @@ impl Worker {
                 index += 1;
                 continue;
             }
-            drop(self.tracker.abandon(|origin| is_of(origin, &partitions)));
+            let given_up = self.tracker.abandon(|origin| is_of(origin, &partitions));
+            if !given_up.is_empty() {
+                tracing::warn!(
+                    messages = given_up.len(),
+                    "messages of revoked partitions had not ended in time: they are read again by their new owner"
+                );
+            }
             self.unassign(&partitions);
             let revocation = self.revoking.swap_remove(index);
             self.source.revoked(revocation);
@@ -385,7 +393,9 @@ impl Worker {
         let waiting: usize = self.doors.iter().map(|door| door.waiting.len()).sum();
         !self.arrived.is_empty()
             && waiting < PENDING_ADMISSIONS
-            && self.tracker.open_deliveries() < OPEN_DELIVERIES
+            && self.tracker.open_deliveries() < self.open_deliveries
+            // What is being let go ends sooner when nothing new goes before it.
+            && self.revoking.is_empty()
             && self.parks.len() < PARKING
             && !self.is_stopping()
     }
@@ -493,8 +503,11 @@ impl Worker {
 
     fn ended(&mut self, ended: Vec<Ended>) {
         let mut dues = Vec::new();
-        for mut one in ended {
-            let (closing, notes) = closing_of(&mut one);
+        for one in ended {
+            let Some((closing, notes)) = closing_of(one.ending) else {
+                drop(self.tracker.withdraw(one.delivery, &mut dues));
+                continue;
+            };
             self.tracker.note(&notes);
             self.tracker
                 .ended(one.delivery, closing, one.record, &mut dues);

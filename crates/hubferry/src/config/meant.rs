@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hubferry_event::{Format, ReadLimits};
 use hubferry_stream::GroupProtocol;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::destination::{Destination, destinations};
 use super::layers::Surroundings;
@@ -226,25 +226,33 @@ fn client_properties(section: &Section<'_>) -> ClientProperties {
     let mut properties = BTreeMap::new();
     match section.raw("properties") {
         None => {}
-        Some(Value::Object(members)) => {
-            for (name, value) in members {
-                let text = match value {
-                    Value::String(text) => text.clone(),
-                    Value::Number(_) | Value::Bool(_) => value.to_string(),
-                    _ => {
-                        let path = format!("kafka.properties.{name}");
-                        section
-                            .problems()
-                            .invalid(&path, "not a text (the value is not shown)");
-                        continue;
-                    }
-                };
-                properties.insert(name.clone(), text);
-            }
-        }
+        Some(Value::Object(members)) => flatten("", members, section, &mut properties),
         Some(other) => section.refuse("properties", other, "a map of client properties"),
     }
     ClientProperties(properties)
+}
+
+/// Names with dots may be written as sections too, which is the only way an environment variable can say them.
+fn flatten(
+    prefix: &str,
+    members: &Map<String, Value>,
+    section: &Section<'_>,
+    properties: &mut BTreeMap<String, String>,
+) {
+    for (name, value) in members {
+        let name = format!("{prefix}{name}");
+        match value {
+            Value::String(text) => drop(properties.insert(name, text.clone())),
+            Value::Number(_) | Value::Bool(_) => drop(properties.insert(name, value.to_string())),
+            Value::Object(below) => flatten(&format!("{name}."), below, section, properties),
+            Value::Null | Value::Array(_) => {
+                let path = format!("kafka.properties.{name}");
+                section
+                    .problems()
+                    .invalid(&path, "not a text (the value is not shown)");
+            }
+        }
+    }
 }
 
 fn redis(top: &Section<'_>) -> Option<Redis> {
