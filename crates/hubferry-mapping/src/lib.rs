@@ -28,4 +28,6 @@ pub use schema::{
     Required, Schema, Validated, Violation,
 };
 pub use text::js_text;
-pub use trigger::{Trigger, TriggerDialect, TriggerFault};
+pub use trigger::{
+    MAX_TRIGGER_BYTES, MAX_TRIGGER_DEPTH, Trigger, TriggerDialect, TriggerFault, TriggerFaultKind,
+};

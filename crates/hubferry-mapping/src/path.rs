@@ -35,6 +35,18 @@ impl Path {
         Self { pieces }
     }
 
+    /// A path of keys that are already apart.
+    pub(crate) fn of_keys(keys: &[&str]) -> Self {
+        Self {
+            pieces: keys.iter().map(|key| Piece::new(key)).collect(),
+        }
+    }
+
+    /// The keys on the way.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().map(|piece| &*piece.key)
+    }
+
     /// Walks from `root`; `None` is undefined. A value that JavaScript takes for false ends the walk and is the result.
     pub(crate) fn lookup<'a>(&self, root: &'a Value) -> Option<Cow<'a, Value>> {
         let mut current = Cow::Borrowed(root);

@@ -75,6 +75,26 @@ pub(crate) fn number_in_text(text: &str) -> Option<Number> {
     exact_integer(text).or_else(|| hubferry_event::float_text(float).parse().ok())
 }
 
+/// JavaScript's `Number(text)` with its infinities; what is no number is NaN.
+pub(crate) fn js_number(text: &str) -> f64 {
+    if let Some(number) = number_in_text(text) {
+        return float(&number);
+    }
+    let text = js_trim(text);
+    match text {
+        "Infinity" | "+Infinity" => f64::INFINITY,
+        "-Infinity" => f64::NEG_INFINITY,
+        // Only a number that is too large is left to be one.
+        _ if text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-')) =>
+        {
+            text.parse().unwrap_or(f64::NAN)
+        }
+        _ => f64::NAN,
+    }
+}
+
 /// A plain integer keeps all its digits.
 fn exact_integer(text: &str) -> Option<Number> {
     let negative = text.starts_with('-');
