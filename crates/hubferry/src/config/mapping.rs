@@ -135,40 +135,39 @@ fn action(section: &Section<'_>) -> Option<ActionKind> {
     None
 }
 
+/// Without a dialect the text has to mean the same in both.
 fn trigger(section: &Section<'_>, action: Option<ActionKind>) -> Option<Trigger> {
-    let dialect = section
-        .choice(
-            "trigger_dialect",
-            &[
-                ("reference", Some(TriggerDialect::Reference)),
-                ("fql", None),
-            ],
-        )
-        .unwrap_or(Some(TriggerDialect::Reference));
-    let path = section.path_of("trigger");
-    let Some(dialect) = dialect else {
-        let path = section.path_of("trigger_dialect");
-        section
-            .problems()
-            .invalid(&path, "fql is not available in this version; use reference");
-        return None;
-    };
+    let dialect = section.choice(
+        "trigger_dialect",
+        &[
+            ("reference", TriggerDialect::Reference),
+            ("fql", TriggerDialect::Fql),
+        ],
+    );
     let Some(text) = section.text("trigger") else {
         if section.raw("trigger").is_none() {
             let usual = action.map_or("type = \"identify\"", ActionKind::default_trigger);
-            section.missing(
-                "trigger",
-                &format!("which events it takes, for instance {usual}"),
-            );
+            let form = format!("which events it takes, for instance {usual}");
+            section.missing("trigger", &form);
         }
         return None;
     };
-    match Trigger::parse(&text, dialect) {
+    let parsed = match dialect {
+        Some(dialect) => Trigger::parse(&text, dialect),
+        None => Trigger::parse_checked(&text),
+    };
+    match parsed {
         Ok(trigger) => Some(trigger),
         Err(fault) => {
+            let kind = if fault.is_ambiguous() {
+                Fault::AmbiguousTrigger
+            } else {
+                Fault::Trigger
+            };
+            let path = section.path_of("trigger");
             section
                 .problems()
-                .add(Fault::Trigger, &path, format!("{text:?}: {fault}"));
+                .add(kind, &path, format!("{text:?}: {fault}"));
             None
         }
     }

@@ -80,7 +80,7 @@ destinations:
         enabled: true
         action: upsertContact
         trigger: type = "identify"
-        trigger_dialect: reference
+        # trigger_dialect: reference          # or fql; without it the trigger has to mean the same in both
         path_dialect: reference
         use_defaults: true                    # default: false; the action's default for every field not named here
         coalesce: on                          # off: every intermediate value is written

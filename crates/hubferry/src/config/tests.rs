@@ -165,11 +165,21 @@ fn all_problems_are_reported_at_once() {
 
 #[test]
 fn a_broken_trigger_and_a_broken_directive_are_named() {
-    let trigger = problems_of("'type = \"identify\"'", "'type = '");
+    let trigger = problems_of("'type = \"identify\"'", "'and and'");
     assert_eq!(trigger.len(), 1, "{trigger:?}");
     assert!(
         trigger[0].starts_with("trigger_invalid: destinations[acme].mappings[contacts].trigger: "),
         "{trigger:?}"
+    );
+    let ambiguous = problems_of(
+        "'type = \"identify\"'",
+        "'type = \"a\" or type = \"b\" and event = \"c\"'",
+    );
+    assert_eq!(ambiguous.len(), 1, "{ambiguous:?}");
+    assert!(
+        ambiguous[0]
+            .starts_with("trigger_ambiguous: destinations[acme].mappings[contacts].trigger: "),
+        "{ambiguous:?}"
     );
     let directive = problems_of(
         "use_defaults: true",
@@ -214,6 +224,31 @@ fn the_environment_overrides_sections_and_destinations() {
     assert_eq!(loaded.configuration.kafka.unwrap().topics, ["a", "b"]);
     let limits = loaded.configuration.destinations[0].hubspot.limits;
     assert_eq!(limits.ten_seconds.get(), 190);
+}
+
+#[test]
+fn client_properties_keep_their_dots_however_they_are_written() {
+    let around = around(&[("HUBFERRY__KAFKA__PROPERTIES__SASL__PASSWORD", "p")]);
+    let text = MINIMAL.replacen(
+        "kafka: {",
+        "kafka: { properties: { security.protocol: SASL_SSL, sasl: { username: u } },",
+        1,
+    );
+    let properties = load_text(&text, &around)
+        .unwrap()
+        .configuration
+        .kafka
+        .unwrap()
+        .properties;
+    assert_eq!(
+        properties.0.into_iter().collect::<Vec<_>>(),
+        [
+            ("sasl.password", "p"),
+            ("sasl.username", "u"),
+            ("security.protocol", "SASL_SSL")
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    );
 }
 
 #[test]
