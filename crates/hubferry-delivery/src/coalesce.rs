@@ -19,8 +19,14 @@ pub(crate) struct Part {
     pub(crate) stage: Option<LifecycleStage>,
 }
 
-/// A value and the time of the event it comes from.
-pub(crate) type Dated = (PropertyName, PropertyText, EventTime);
+/// A value and the event it comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Dated {
+    pub(crate) name: PropertyName,
+    pub(crate) value: PropertyText,
+    pub(crate) time: EventTime,
+    pub(crate) arrival: u64,
+}
 
 /// Sorts parts by event time, ties by arrival.
 pub(crate) fn in_order(parts: &mut [Part]) {
@@ -29,27 +35,33 @@ pub(crate) fn in_order(parts: &mut [Part]) {
 
 /// The values that all parts together write; `parts` stand in order.
 pub(crate) fn compose(parts: &[Part]) -> Vec<Dated> {
-    if let [only] = parts {
-        return only
-            .properties
-            .iter()
-            .map(|(n, v)| (n.clone(), v.clone(), only.time))
-            .collect();
-    }
     let mut values: Vec<Dated> =
         Vec::with_capacity(parts.iter().map(|p| p.properties.len()).max().unwrap_or(0));
     for part in parts {
+        let first = values.is_empty();
         for (name, value) in &part.properties {
-            match values.iter_mut().find(|(n, _, _)| n == name) {
-                Some(slot) => {
-                    slot.1 = value.clone();
-                    slot.2 = part.time;
-                }
-                None => values.push((name.clone(), value.clone(), part.time)),
+            let dated = Dated {
+                name: name.clone(),
+                value: value.clone(),
+                time: part.time,
+                arrival: part.arrival,
+            };
+            if first {
+                values.push(dated);
+            } else {
+                put(&mut values, dated);
             }
         }
     }
     values
+}
+
+/// Puts a value in, or in the place of the one its property has.
+pub(crate) fn put(values: &mut Vec<Dated>, dated: Dated) {
+    match values.iter_mut().find(|known| known.name == dated.name) {
+        Some(slot) => *slot = dated,
+        None => values.push(dated),
+    }
 }
 
 /// The lifecycle stage that all parts together wish for.
@@ -61,7 +73,7 @@ pub(crate) fn stage_of(parts: &[Part]) -> Option<LifecycleStage> {
 pub(crate) fn adds_nothing(properties: &Properties, written: &[Dated]) -> bool {
     properties
         .iter()
-        .all(|(name, value)| written.iter().any(|(n, v, _)| n == name && v == value))
+        .all(|(name, value)| written.iter().any(|w| w.name == *name && w.value == *value))
 }
 
 #[cfg(test)]
@@ -92,10 +104,10 @@ mod tests {
         in_order(&mut parts);
         let values: BTreeMap<_, _> = compose(&parts)
             .into_iter()
-            .map(|(n, v, t)| {
+            .map(|w| {
                 (
-                    n.as_str().to_owned(),
-                    (v.expose().to_owned(), t.as_millis()),
+                    w.name.as_str().to_owned(),
+                    (w.value.expose().to_owned(), w.time.as_millis()),
                 )
             })
             .collect();
@@ -124,7 +136,7 @@ mod tests {
                 }
             }
             let composed: BTreeMap<String, (String, i64)> = compose(&parts).into_iter()
-                .map(|(n, v, t)| (n.as_str().to_owned(), (v.expose().to_owned(), t.as_millis()))).collect();
+                .map(|w| (w.name.as_str().to_owned(), (w.value.expose().to_owned(), w.time.as_millis()))).collect();
             prop_assert_eq!(composed, model);
         }
     }

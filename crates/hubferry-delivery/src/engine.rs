@@ -54,7 +54,7 @@ pub struct EngineParts {
     pub calls_in_flight: usize,
     /// The portal's client.
     pub client: Arc<Client>,
-    /// The portal's limits: it must know those of [`limit_names`].
+    /// The portal's limits: it must know those of [`LIMITS`].
     pub limiter: Limiter,
     /// What the fleet remembers of the portal.
     pub memory: Arc<Memory>,

@@ -7,13 +7,19 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use hubferry_actions::{Properties, PropertyName, RecordId, RecordRef};
-use hubferry_event::EventTime;
 use lru::LruCache;
 
-use crate::coalesce::{Dated, Part, adds_nothing};
+use crate::coalesce::{Dated, Part, adds_nothing, put};
 
 pub(crate) struct Recent {
     records: LruCache<RecordRef, Written>,
+}
+
+/// A value that a newer event's took the place of.
+pub(crate) struct Superseded {
+    pub(crate) property: PropertyName,
+    /// Whether it arrived after the newer event, and not merely went out after it.
+    pub(crate) late: bool,
 }
 
 struct Written {
@@ -84,20 +90,28 @@ impl Recent {
         }
     }
 
-    /// Takes out of `part` what a newer event has written already; returns the names.
-    pub(crate) fn drop_stale(&self, record: &RecordRef, part: &mut Part) -> Vec<PropertyName> {
+    /// Takes out of `part` what a newer event has written already.
+    pub(crate) fn drop_superseded(&self, record: &RecordRef, part: &mut Part) -> Vec<Superseded> {
         let Some(known) = self.records.peek(record) else {
             return Vec::new();
         };
-        let mut stale = Vec::new();
+        let mut superseded = Vec::new();
         part.properties.retain(|(name, _)| {
-            let older = is_older(part.time, name, &known.values);
-            if older {
-                stale.push(name.clone());
+            let newer = known.values.iter().find(|written| written.name == *name);
+            match newer
+                .filter(|written| (part.time, part.arrival) < (written.time, written.arrival))
+            {
+                Some(newer) => {
+                    superseded.push(Superseded {
+                        property: name.clone(),
+                        late: newer.arrival < part.arrival,
+                    });
+                    false
+                }
+                None => true,
             }
-            !older
         });
-        stale
+        superseded
     }
 
     /// The id of a record written lately.
@@ -109,16 +123,7 @@ impl Recent {
 }
 
 fn put_all(values: &mut Vec<Dated>, written: &[Dated]) {
-    for (name, value, time) in written {
-        match values.iter_mut().find(|(n, _, _)| n == name) {
-            Some(slot) => *slot = (name.clone(), value.clone(), *time),
-            None => values.push((name.clone(), value.clone(), *time)),
-        }
+    for dated in written {
+        put(values, dated.clone());
     }
-}
-
-fn is_older(time: EventTime, name: &PropertyName, values: &[Dated]) -> bool {
-    values
-        .iter()
-        .any(|(n, _, written)| n == name && time < *written)
 }

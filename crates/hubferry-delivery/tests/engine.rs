@@ -1,5 +1,10 @@
 //! The engine against the simulator over real HTTP, with the local limiter and memory.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its parts has to fail"
+)]
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;

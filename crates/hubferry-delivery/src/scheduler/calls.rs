@@ -237,7 +237,7 @@ impl Scheduler {
                 continue;
             };
             if let Phase::Verify(_) = work.phase {
-                names.extend(work.sent.iter().map(|(name, _, _)| name.clone()));
+                names.extend(work.sent.iter().map(|sent| sent.name.clone()));
                 names.push(PropertyName::new(LIFECYCLE_STAGE));
             }
         }
@@ -423,7 +423,7 @@ impl Scheduler {
         match self.steps.get(&step).map(|s| &s.kind) {
             Some(StepKind::Record(work)) => {
                 work.record.id_property == *property
-                    || work.sent.iter().any(|(name, _, _)| name == property)
+                    || work.sent.iter().any(|sent| sent.name == *property)
             }
             _ => false,
         }
@@ -495,7 +495,7 @@ fn record_queue(work: &RecordWork) -> Option<QueueKey> {
 fn sent_properties(work: &RecordWork) -> Properties {
     work.sent
         .iter()
-        .map(|(name, value, _)| (name.clone(), value.clone()))
+        .map(|sent| (sent.name.clone(), sent.value.clone()))
         .collect()
 }
 

@@ -15,6 +15,7 @@ use super::step::{Phase, RecordWork, State, Step, StepKind};
 use super::{Asker, DeliverySlot, Scheduler, Todo};
 use crate::coalesce::{Part, adds_nothing, compose, in_order, stage_of};
 use crate::ending::{Ending, Note, SkipReason};
+use crate::recent::Superseded;
 
 /// The steps of one record, in the order in which they will be written.
 #[derive(Default)]
@@ -65,7 +66,7 @@ impl Scheduler {
             .get(&last)
             .is_some_and(|s| s.state != State::Chained);
         // The front's marks cannot change while it waits; a step behind it is looked at again when it gets there.
-        if front && self.drop_stale(slot, &mut part) {
+        if front && self.drop_superseded(slot, &mut part) {
             return true;
         }
         if let Some(work) = self.record_work(last) {
@@ -192,7 +193,7 @@ impl Scheduler {
         let record = work.record.clone();
         let mut parts = std::mem::take(&mut self.record_work_mut(step).parts);
         let had_parts = !parts.is_empty();
-        parts.retain_mut(|part| !self.drop_stale(part.delivery, part));
+        parts.retain_mut(|part| !self.drop_superseded(part.delivery, part));
         in_order(&mut parts);
         let work = self.record_work_mut(step);
         work.parts = parts;
@@ -201,22 +202,25 @@ impl Scheduler {
         }
     }
 
-    /// Takes out of a part what a newer event has written; ends the delivery when nothing is left of it.
-    fn drop_stale(&mut self, slot: DeliverySlot, part: &mut Part) -> bool {
+    /// Takes out of a part what a newer event has written; ends the delivery's record when nothing is left of it.
+    fn drop_superseded(&mut self, slot: DeliverySlot, part: &mut Part) -> bool {
         let record = self.deliveries[slot.0].record.record.clone();
-        let stale = self.recent.drop_stale(&record, part);
-        if stale.is_empty() {
+        let superseded = self.recent.drop_superseded(&record, part);
+        if superseded.is_empty() {
             return false;
         }
-        if stale.iter().any(|name| name.as_str() == LIFECYCLE_STAGE) {
+        if superseded
+            .iter()
+            .any(|s| s.property.as_str() == LIFECYCLE_STAGE)
+        {
             part.stage = None;
         }
+        let late = superseded.iter().any(|s| s.late);
         if part.properties.is_empty() {
-            let id = self.recent.id(&record).cloned();
-            self.end_stale(slot, id);
+            self.end_superseded(slot, &record, late);
             return true;
         }
-        for property in stale {
+        for Superseded { property, .. } in superseded.into_iter().filter(|s| s.late) {
             self.deliveries[slot.0].notes.push(Note::DroppedProperty {
                 property,
                 reason: "stale",
@@ -225,14 +229,18 @@ impl Scheduler {
         false
     }
 
-    /// Nothing of the values is left, but the record is there: an association is still wanted.
-    fn end_stale(&mut self, slot: DeliverySlot, record: Option<RecordId>) {
+    /// Nothing of the values is left, but the record is there. A late event was stale; one that was only overtaken on its
+    /// way here has merged with the newer one. Either way an association is still wanted.
+    fn end_superseded(&mut self, slot: DeliverySlot, record: &RecordRef, late: bool) {
+        let id = self.recent.id(record).cloned();
         let delivery = &mut self.deliveries[slot.0];
-        if delivery.associate.is_some() && record.is_some() {
-            delivery.written = record;
-            self.todo.push_back(Todo::RecordDone(slot));
-        } else {
-            self.end_without_record(slot, Ending::Skipped(SkipReason::Stale));
+        match id {
+            Some(id) if !late || delivery.associate.is_some() => {
+                delivery.written = Some(id);
+                delivery.merged = !late;
+                self.todo.push_back(Todo::RecordDone(slot));
+            }
+            _ => self.end_without_record(slot, Ending::Skipped(SkipReason::Stale)),
         }
     }
 

@@ -699,6 +699,29 @@ fn a_late_event_does_not_put_old_values_back() {
 }
 
 #[test]
+fn an_event_that_is_only_overtaken_merges_with_the_newer_one() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    driver.admit(identify(1, "ada", 1, &[]));
+    driver.admit(admission(
+        2,
+        1,
+        [user("ada")],
+        company_plan("g", None, 2, &[("name", "old")], policy()),
+    ));
+    driver.admit(admission(
+        3,
+        1,
+        [user("bob")],
+        company_plan("g", None, 3, &[("name", "new")], policy()),
+    ));
+    driver.run();
+    assert_eq!(driver.endings[&2], Ending::Merged);
+    assert_eq!(driver.endings[&3], delivered());
+    let company = &driver.portal.ids[&("companies".to_owned(), "g".to_owned())];
+    assert_eq!(driver.portal.records[company]["name"], "new");
+}
+
+#[test]
 fn a_group_event_waits_for_the_contact_of_its_person() {
     let mut driver = Driver::new(Faults::default(), 1);
     driver.admit(identify(1, "ada", 1, &[]));

@@ -339,12 +339,8 @@ fn missing_record() -> Rejection {
 
 /// Whether a record that was read back shows everything that was sent; a cleared property has no value.
 fn shows(found: &Found, sent: &[Dated]) -> bool {
-    sent.iter().all(|(name, value, _)| {
-        let shown = found
-            .properties
-            .iter()
-            .find(|(n, _)| n == name)
-            .map_or("", |(_, v)| v.expose());
-        shown == value.expose()
+    sent.iter().all(|sent| {
+        let shown = found.properties.iter().find(|(name, _)| *name == sent.name);
+        shown.map_or("", |(_, value)| value.expose()) == sent.value.expose()
     })
 }

@@ -87,7 +87,7 @@ impl Scheduler {
                     // back in time what stands there; whoever delivers the newer event next writes it.
                     self.recent.doubt(&record, &compose(&gone));
                     for part in &mut work.parts {
-                        self.recent.drop_stale(&record, part);
+                        self.recent.drop_superseded(&record, part);
                     }
                 }
                 out.before_record
