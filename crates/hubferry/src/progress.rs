@@ -37,9 +37,11 @@ impl Progress {
         self.bar.set_position(ended);
         self.bar.set_message(message);
     }
+}
 
-    /// Takes the line away.
-    pub(crate) fn clear(&self) {
+impl Drop for Progress {
+    /// Takes the line away, however the run ended.
+    fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
 }

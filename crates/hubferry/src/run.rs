@@ -85,7 +85,7 @@ pub(crate) async fn over_file(loaded: Loaded, asked: OverFile) -> Result<(), Fai
     let (board, shown) = watch::channel(Board::default());
     let progress = Progress::start(None);
     let working = work(around, Source::File(source), letters, board);
-    let outcome = with_progress(working, shown, &watched, &progress).await?;
+    let outcome = with_progress(working, shown, &watched, progress).await?;
     if !outcome.complete {
         return Err(Failure::Outside(
             "interrupted before the end of the input: what had ended is written, the rest is not"
@@ -353,17 +353,14 @@ pub(crate) async fn with_progress<T>(
     working: impl Future<Output = T>,
     mut shown: watch::Receiver<Board>,
     watched: &Watched,
-    progress: &Progress,
+    progress: Progress,
 ) -> T {
     let mut working = std::pin::pin!(working);
     loop {
         // Losing `changed` is harmless: the next look sees the newest board.
         tokio::select! {
             biased;
-            done = &mut working => {
-                progress.clear();
-                return done;
-            }
+            done = &mut working => return done,
             Ok(()) = shown.changed() => {
                 let board = shown.borrow_and_update().clone();
                 let snapshots = watched.snapshots();

@@ -124,7 +124,7 @@ async fn carry(
         Arc::new(letters),
         board,
     ));
-    let outcome = run::with_progress(working, shown, &watched, &progress).await?;
+    let outcome = run::with_progress(working, shown, &watched, progress).await?;
     let elapsed = started.elapsed();
     if !outcome.complete {
         return Err(Failure::Outside("interrupted".to_owned()));
