@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::admission::Admission;
+use crate::admission::{Admission, DeliveryId};
 use crate::ending::Ended;
 use crate::scheduler::{CallId, RoundId, Scheduler, SchedulerSettings, WallClock, pause_of};
 use crate::stats::Stats;
@@ -71,8 +71,17 @@ pub const LIMITS: [&str; 3] = ["ten_seconds", "associations", "search"];
 
 const BUCKETS: [Bucket; 3] = [Bucket::Burst, Bucket::Associations, Bucket::Search];
 
-/// Admissions taken in one go: enough to keep the channel cheap, few enough to look at permits in between.
-const ADMISSIONS_AT_ONCE: usize = 256;
+/// Instructions taken in one go: enough to keep the channel cheap, few enough to look at permits in between.
+const INSTRUCTIONS_AT_ONCE: usize = 256;
+
+/// What an engine is told, in order.
+#[derive(Clone, Debug)]
+pub enum Instruction {
+    /// Deliver this.
+    Admit(Admission),
+    /// Send nothing more for these deliveries: those not on the wire end [`Ending::Withdrawn`](crate::Ending::Withdrawn).
+    Withdraw(Vec<DeliveryId>),
+}
 
 impl Engine {
     /// An engine that has not started.
@@ -94,13 +103,13 @@ impl Engine {
         }
     }
 
-    /// Delivers until `admissions` is closed and everything has ended, or until `stop`: then no new call starts, those on
+    /// Delivers until `inbox` is closed and everything has ended, or until `stop`: then no new call starts, those on
     /// the wire come back, and what has not ended stays open.
     ///
     /// Endings go out in the order in which they happened. The receiver must keep taking them: this waits for it.
     pub async fn run(
         mut self,
-        mut admissions: mpsc::Receiver<Admission>,
+        mut inbox: mpsc::Receiver<Instruction>,
         endings: mpsc::Sender<Vec<Ended>>,
         stop: CancellationToken,
     ) {
@@ -108,7 +117,7 @@ impl Engine {
         let mut permits: JoinSet<(Bucket, Result<Permit, LimiterError>)> = JoinSet::new();
         let mut rounds: JoinSet<(RoundId, Option<Vec<Finding>>)> = JoinSet::new();
         let mut asking = [false; BUCKETS.len()];
-        let mut inbox = Vec::with_capacity(ADMISSIONS_AT_ONCE);
+        let mut taken = Vec::with_capacity(INSTRUCTIONS_AT_ONCE);
         let mut open = true;
         loop {
             let now = Instant::now();
@@ -136,12 +145,9 @@ impl Engine {
                 Some(answer) = calls.join_next() => self.answered(answer),
                 Some(granted) = permits.join_next() => self.granted(granted, &mut asking, &mut calls, &stop).await,
                 Some(round) = rounds.join_next() => self.learned(round),
-                taken = admissions.recv_many(&mut inbox, ADMISSIONS_AT_ONCE), if open && !stop.is_cancelled() => {
-                    open = taken > 0;
-                    let now = Instant::now().into_std();
-                    for admission in inbox.drain(..) {
-                        self.scheduler.admit(admission, now);
-                    }
+                count = inbox.recv_many(&mut taken, INSTRUCTIONS_AT_ONCE), if open && !stop.is_cancelled() => {
+                    open = count > 0;
+                    self.follow(&mut taken);
                 }
                 () = sleep_until(wake), if wake.is_some() && !stop.is_cancelled() => (),
                 () = stop.cancelled(), if !stop.is_cancelled() => (),
@@ -149,6 +155,18 @@ impl Engine {
         }
         rounds.shutdown().await;
         self.report(&endings).await;
+    }
+
+    fn follow(&mut self, instructions: &mut Vec<Instruction>) {
+        let now = Instant::now().into_std();
+        for instruction in instructions.drain(..) {
+            match instruction {
+                Instruction::Admit(admission) => self.scheduler.admit(admission, now),
+                Instruction::Withdraw(deliveries) => {
+                    self.scheduler.withdraw(&deliveries.into_iter().collect(), now);
+                }
+            }
+        }
     }
 
     /// Sends out what has ended; `false` when nobody listens any more.

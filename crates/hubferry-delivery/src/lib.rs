@@ -22,6 +22,6 @@ mod stats;
 
 pub use admission::{Admission, Delivery, DeliveryId, MappingIndex};
 pub use ending::{Death, Ended, Ending, Note, SkipReason, Stage};
-pub use engine::{Backlog, Engine, EngineParts, LIMITS};
+pub use engine::{Backlog, Engine, EngineParts, Instruction, LIMITS};
 pub use scheduler::{CallId, RoundId, Scheduler, SchedulerSettings, WallClock};
 pub use stats::{EndpointStats, HeldState, Stats, StatsSnapshot};

@@ -14,7 +14,7 @@ use hubferry_actions::{
     Policy, PropertyName, PropertyText, RecordRef, RecordStep, WhenMissing,
 };
 use hubferry_delivery::{
-    Admission, Backlog, Delivery, DeliveryId, Ended, Ending, Engine, EngineParts, LIMITS,
+    Admission, Backlog, Delivery, DeliveryId, Ended, Ending, Engine, EngineParts, Instruction, LIMITS,
     MappingIndex, SchedulerSettings, Stats,
 };
 use hubferry_event::{EventTime, IdentityKey};
@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 struct Running {
-    admissions: mpsc::Sender<Admission>,
+    admissions: mpsc::Sender<Instruction>,
     endings: mpsc::Receiver<Vec<Ended>>,
     stats: Arc<Stats>,
     stop: CancellationToken,
@@ -80,7 +80,7 @@ fn policy() -> Arc<Policy> {
     })
 }
 
-fn identify(id: u64, name: &str, properties: &[(&str, &str)]) -> Admission {
+fn identify(id: u64, name: &str, properties: &[(&str, &str)]) -> Instruction {
     let email = format!("{name}@example.com");
     let keys = [
         IdentityKey::User(name.into()),
@@ -110,7 +110,7 @@ fn identify(id: u64, name: &str, properties: &[(&str, &str)]) -> Admission {
     admission(id, keys, plan)
 }
 
-fn group(id: u64, name: &str) -> Admission {
+fn group(id: u64, name: &str) -> Instruction {
     let keys = [
         IdentityKey::User(name.into()),
         IdentityKey::Group("acme".into()),
@@ -149,17 +149,17 @@ fn group(id: u64, name: &str) -> Admission {
     admission(id, keys, plan)
 }
 
-fn admission(id: u64, keys: impl IntoIterator<Item = IdentityKey>, plan: Plan) -> Admission {
+fn admission(id: u64, keys: impl IntoIterator<Item = IdentityKey>, plan: Plan) -> Instruction {
     let delivery = Delivery {
         id: DeliveryId(id),
         mapping: MappingIndex(0),
         plan,
     };
-    Admission {
+    Instruction::Admit(Admission {
         keys: keys.into_iter().collect(),
         deliveries: vec![delivery],
         origin: None,
-    }
+    })
 }
 
 async fn drain(endings: &mut mpsc::Receiver<Vec<Ended>>) -> Vec<Ended> {

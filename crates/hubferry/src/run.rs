@@ -241,10 +241,6 @@ pub(crate) fn around(
     group: Option<String>,
     on_hold: OnHold,
 ) -> Around {
-    let open_deliveries = match &group {
-        Some(_) => open_deliveries(&portals),
-        None => MOST_OPEN,
-    };
     Around {
         intake: Intake::new(configuration.input, configuration.destinations),
         portals,
@@ -257,28 +253,12 @@ pub(crate) fn around(
         drain: configuration.drain,
         on_hold,
         finish_after: None,
-        open_deliveries,
+        open_deliveries: MOST_OPEN,
     }
 }
 
 /// The most deliveries the engines hold: hundreds of full calls to choose from, and a bounded share of memory.
 const MOST_OPEN: usize = 30_000;
-
-/// The least: enough for full calls of every kind.
-const LEAST_OPEN: usize = 2_500;
-
-/// How many deliveries a member of a group may hold. A partition that is taken away has to be empty within half a
-/// session, so no more than what a quarter of the limit (other workers use it too) carries in ten seconds.
-fn open_deliveries(portals: &[Portal]) -> usize {
-    let limit: usize = portals
-        .iter()
-        .map(|portal| usize::try_from(portal.limit.get()).unwrap_or(usize::MAX))
-        .fold(0, usize::saturating_add);
-    (limit.saturating_mul(RECORDS_A_CALL) / 4).clamp(LEAST_OPEN, MOST_OPEN)
-}
-
-/// The records of a full call.
-const RECORDS_A_CALL: usize = 100;
 
 fn worker_name() -> String {
     let host = config::Surroundings::of_process()

@@ -253,6 +253,21 @@ impl<C> Tracker<C> {
             .collect()
     }
 
+    /// The deliveries of open messages whose context matches.
+    pub(crate) fn deliveries_of(&self, matches: impl Fn(&C) -> bool) -> Vec<DeliveryId> {
+        let of = |element: &ElementKey| {
+            let message = self.elements.get(element)?.message;
+            self.context(message)
+        };
+        let open = self.deliveries.iter();
+        open.filter(|(_, (element, _))| of(element).is_some_and(&matches)).map(|(id, _)| *id).collect()
+    }
+
+    /// Whether a delivery has not ended.
+    pub(crate) fn is_open(&self, delivery: DeliveryId) -> bool {
+        self.deliveries.contains_key(&delivery)
+    }
+
     /// Whether a message is open whose context matches.
     pub(crate) fn any_open(&self, matches: impl Fn(&C) -> bool) -> bool {
         self.messages

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::select_all;
-use hubferry_delivery::{Admission, Backlog, Delivery, Ended};
+use hubferry_delivery::{Admission, Backlog, Delivery, DeliveryId, Ended, Instruction};
 use hubferry_memory::LinkOrigin;
 use hubferry_stream::{
     DeadLetters, Intake as Arrival, Message, Partition, Place, Revocation, Source, StreamError,
@@ -38,7 +38,7 @@ pub(crate) struct Parts {
     pub(crate) intake: Intake,
     pub(crate) scribe: Scribe,
     /// One per enabled destination, in the order of the intake's portals.
-    pub(crate) engines: Vec<mpsc::Sender<Admission>>,
+    pub(crate) engines: Vec<mpsc::Sender<Instruction>>,
     /// Tells the engines whether more is coming.
     pub(crate) backlog: Backlog,
     pub(crate) endings: mpsc::Receiver<Vec<Ended>>,
@@ -114,8 +114,17 @@ struct Origin {
 
 /// An engine's door, and what waits in front of it.
 struct Door {
-    admissions: Option<mpsc::Sender<Admission>>,
+    admissions: Option<mpsc::Sender<Instruction>>,
     waiting: VecDeque<(MessageKey, Admission)>,
+    /// Deliveries the engine is to let go of, before anything else is admitted.
+    withdrawals: Vec<DeliveryId>,
+}
+
+/// Partitions that are being given back.
+struct LettingGo {
+    revocation: Revocation,
+    /// Deliveries of theirs that have not come back.
+    open: Vec<DeliveryId>,
 }
 
 /// Why the loop is on its way out.
@@ -140,7 +149,7 @@ struct Worker {
     doors: Vec<Door>,
     backlog: Backlog,
     parks: JoinSet<(ElementKey, Result<(), StreamError>)>,
-    revoking: Vec<Revocation>,
+    revoking: Vec<LettingGo>,
     leaving: Option<Leaving>,
     holds: Holds,
     on_hold: OnHold,
@@ -262,7 +271,7 @@ fn parked_of(
 async fn room(doors: &[Door]) {
     let waits: Vec<_> = doors
         .iter()
-        .filter(|door| !door.waiting.is_empty())
+        .filter(|door| door.has_something())
         .filter_map(|door| door.admissions.as_ref())
         // An error means that the engine is gone; its task says why.
         .map(|admissions| Box::pin(admissions.reserve()))
@@ -277,11 +286,16 @@ async fn room(doors: &[Door]) {
 }
 
 impl Door {
-    fn new(admissions: mpsc::Sender<Admission>) -> Self {
+    fn new(admissions: mpsc::Sender<Instruction>) -> Self {
         Self {
             admissions: Some(admissions),
             waiting: VecDeque::new(),
+            withdrawals: Vec::new(),
         }
+    }
+
+    fn has_something(&self) -> bool {
+        !self.waiting.is_empty() || !self.withdrawals.is_empty()
     }
 }
 
@@ -318,8 +332,7 @@ impl Worker {
                     partitions = revocation.partitions().len(),
                     "partitions revoked"
                 );
-                self.forget(revocation.partitions().to_vec().as_slice());
-                self.revoking.push(revocation);
+                self.let_go(revocation);
             }
             Arrival::Lost(partitions) => {
                 tracing::warn!(partitions = partitions.len(), "partitions lost");
@@ -358,13 +371,29 @@ impl Worker {
         self.settle(dues);
     }
 
+    /// Sends nothing more for partitions that are revoked; what is on the wire comes back first.
+    fn let_go(&mut self, revocation: Revocation) {
+        let partitions = revocation.partitions().to_vec();
+        self.forget(&partitions);
+        let open = self.tracker.deliveries_of(|origin| is_of(origin, &partitions));
+        if !open.is_empty() {
+            for door in &mut self.doors {
+                door.withdrawals.extend_from_slice(&open);
+            }
+        }
+        self.revoking.push(LettingGo { revocation, open });
+        self.admit();
+    }
+
     fn answer_revocations(&mut self) {
         let mut index = 0;
         while index < self.revoking.len() {
-            let revocation = &self.revoking[index];
+            let LettingGo { revocation, open } = &mut self.revoking[index];
             let partitions = revocation.partitions().to_vec();
             let late = Instant::now() >= revocation.deadline();
-            if !late && self.tracker.any_open(|origin| is_of(origin, &partitions)) {
+            open.retain(|delivery| self.tracker.is_open(*delivery));
+            let owes = !open.is_empty() || self.tracker.any_open(|origin| is_of(origin, &partitions));
+            if !late && owes {
                 index += 1;
                 continue;
             }
@@ -376,8 +405,8 @@ impl Worker {
                 );
             }
             self.unassign(&partitions);
-            let revocation = self.revoking.swap_remove(index);
-            self.source.revoked(revocation);
+            let letting_go = self.revoking.swap_remove(index);
+            self.source.revoked(letting_go.revocation);
         }
     }
 
@@ -394,8 +423,6 @@ impl Worker {
         !self.arrived.is_empty()
             && waiting < PENDING_ADMISSIONS
             && self.tracker.open_deliveries() < self.open_deliveries
-            // What is being let go ends sooner when nothing new goes before it.
-            && self.revoking.is_empty()
             && self.parks.len() < PARKING
             && !self.is_stopping()
     }
@@ -484,16 +511,25 @@ impl Worker {
             let Some(admissions) = &door.admissions else {
                 continue;
             };
+            if !door.withdrawals.is_empty() {
+                let withdrawals = std::mem::take(&mut door.withdrawals);
+                if let Err(refused) = admissions.try_send(Instruction::Withdraw(withdrawals))
+                    && let Instruction::Withdraw(withdrawals) = refused.into_inner()
+                {
+                    door.withdrawals = withdrawals;
+                }
+            }
             while let Some((key, admission)) = door.waiting.pop_front() {
-                match admissions.try_send(admission) {
-                    Ok(()) => {}
-                    Err(
-                        mpsc::error::TrySendError::Full(admission)
-                        | mpsc::error::TrySendError::Closed(admission),
-                    ) => {
+                // Nothing overtakes a withdrawal: it is about what was admitted before.
+                if !door.withdrawals.is_empty() {
+                    door.waiting.push_front((key, admission));
+                    break;
+                }
+                if let Err(refused) = admissions.try_send(Instruction::Admit(admission)) {
+                    if let Instruction::Admit(admission) = refused.into_inner() {
                         door.waiting.push_front((key, admission));
-                        break;
                     }
+                    break;
                 }
             }
         }
