@@ -1,11 +1,13 @@
 //! The one face of both stores.
 
 use deadpool_redis::Pool;
+use hubferry_actions::PropertyName;
 
 use crate::error::MemoryError;
 use crate::inquiry::{Finding, Inquiry};
 use crate::link::Link;
 use crate::local::{LocalLimits, LocalMemory};
+use crate::mark::MarkWrite;
 use crate::redis::RedisMemory;
 
 /// The memory of one portal.
@@ -71,6 +73,49 @@ impl Memory {
         match self {
             Self::Local(store) => Ok(store.expired_links(now_ms, max)),
             Self::Redis(store) => store.expired_links(now_ms, max).await,
+        }
+    }
+
+    /// Whether marks are shared with other processes. A single process keeps none here: its scheduler remembers what it
+    /// wrote.
+    #[must_use]
+    pub fn keeps_marks(&self) -> bool {
+        match self {
+            Self::Local(_) => false,
+            Self::Redis(_) => true,
+        }
+    }
+
+    /// Before a batch is sent: raises every mark that is older than the value about to be written, and answers per record,
+    /// in order, which properties have values older than their mark; those must not be written. A value as old as its mark
+    /// may. One round trip for all records, each of which is compared and set in one piece. Without shared marks nothing
+    /// is stale.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer. Some of the marks may have been set; marking again is harmless and answers anew. The
+    /// same holds when the future is dropped.
+    pub async fn mark(&self, writes: &[MarkWrite]) -> Result<Vec<Vec<PropertyName>>, MemoryError> {
+        match self {
+            Self::Local(_) => Ok(vec![Vec::new(); writes.len()]),
+            Self::Redis(store) => store.mark(writes).await,
+        }
+    }
+
+    /// After HubSpot refused records: takes back the marks that still stand exactly as [`Memory::mark`] set them, by their
+    /// times, and restores the one before where it is known. Values that were stale, or marked by a newer event since,
+    /// stay as they are, so the writes may be passed as they were marked. Never for a call whose outcome is unknown.
+    ///
+    /// Two events of the same millisecond share a mark, and one step back is known: a mark may end up lower than the other
+    /// event's value, or higher than what stands at HubSpot when several refusals overtake each other.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer. Some of the marks may have been taken back; taking them back again is harmless.
+    pub async fn unmark(&self, writes: &[MarkWrite]) -> Result<(), MemoryError> {
+        match self {
+            Self::Local(_) => Ok(()),
+            Self::Redis(store) => store.unmark(writes).await,
         }
     }
 }

@@ -9,6 +9,7 @@
 //! | `link:body` | hash, link id to the link as JSON with `"v":1`; the one truth about which links wait |
 //! | `link:due` | sorted set of link ids by the time they expire or their lease ends |
 //! | `ensure:property:OBJECT:NAME` | `1:done` for a day, or `1:claim:WORKER` for 30 seconds |
+//! | `mark:RECORD` | hash, property to `1:TIME` or `1:TIME,PREVIOUS` in milliseconds, 31 days after the last write |
 //!
 //! A value of another version counts as absent.
 
@@ -28,6 +29,9 @@ use crate::link::{Link, LinkId};
 use crate::local::{ENSURED_MS, IDENTITY_MS, LEASE_MS};
 use crate::person::PersonKey;
 use crate::stored::StoredLink;
+use marks::Marks;
+
+mod marks;
 
 /// The store of a fleet. It is used through [`Memory`](crate::Memory).
 #[derive(Debug)]
@@ -38,6 +42,7 @@ pub struct RedisMemory {
     /// What stands in the claims of this worker.
     claim: String,
     expire: Script,
+    marks: Marks,
 }
 
 /// Every call to Redis ends within this time.
@@ -69,6 +74,7 @@ impl RedisMemory {
             base: format!("{prefix}:v1:{portal}"),
             claim: format!("1:claim:{worker:016x}"),
             expire: Script::new(EXPIRE),
+            marks: Marks::new(),
         }
     }
 

@@ -10,7 +10,8 @@ mod suite;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use hubferry_memory::{EnsureState, Finding, Inquiry, LocalLimits, Memory};
+use hubferry_actions::{ObjectType, PropertyName, RecordRef};
+use hubferry_memory::{EnsureState, Finding, Inquiry, LocalLimits, MarkWrite, Memory};
 use suite::{
     DAY, NOBODY, NOW, Workers, ask, claim, contact, find, group_id, keep, link, user, wait_for,
 };
@@ -112,4 +113,21 @@ async fn what_was_ensured_is_believed_for_a_day() {
     assert_eq!(claim(&memory, &group_id()).await, EnsureState::Done);
     ask(&memory, Inquiry::EnsureDone { what: group_id() }, NOW - DAY).await;
     assert_eq!(claim(&memory, &group_id()).await, EnsureState::Claimed);
+}
+
+#[tokio::test]
+async fn a_single_process_keeps_no_marks() {
+    let memory = small(2, 2);
+    assert!(!memory.keeps_marks());
+    let plan = |time_ms| MarkWrite {
+        record: RecordRef {
+            object: ObjectType::contacts(),
+            id_property: PropertyName::new("email"),
+            value: "jane@example.com".into(),
+        },
+        values: vec![(PropertyName::new("plan"), time_ms)],
+    };
+    let nothing = vec![Vec::<PropertyName>::new(); 2];
+    assert_eq!(memory.mark(&[plan(20), plan(10)]).await.unwrap(), nothing);
+    memory.unmark(&[plan(20)]).await.unwrap();
 }

@@ -5,6 +5,7 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod marks;
 mod suite;
 
 use std::sync::Arc;
