@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
 
-use hubferry_hubspot::{Answers, Bucket, Call, Client, Outcome, Reply};
-use hubferry_limiter::{Ask, Hint, LimitName, Limiter, LimiterError, Permit};
-use hubferry_memory::{Finding, Inquiry, Memory};
+use hubferry_hubspot::{Bucket, Client};
+use hubferry_limiter::{Ask, Limiter, LimiterError, Permit};
+use hubferry_memory::{Finding, Memory};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -16,7 +15,8 @@ use tracing::warn;
 
 use crate::admission::{Admission, DeliveryId};
 use crate::ending::Ended;
-use crate::scheduler::{CallId, RoundId, Scheduler, SchedulerSettings, WallClock, pause_of};
+use crate::scheduler::{CallId, RoundId, Scheduler, SchedulerSettings, WallClock};
+use crate::sender::{Sender, Sent, limit_of, now_ms, until_answered};
 use crate::stats::Stats;
 
 /// Whether the source has more events waiting than were taken; then batches may wait longer for company.
@@ -87,12 +87,21 @@ impl Engine {
     /// An engine that has not started.
     #[must_use]
     pub fn new(parts: EngineParts) -> Self {
+        // Marks only mean something to others: a single process remembers itself what it wrote.
+        let marks = parts.memory.keeps_marks();
         let clock = WallClock {
             at: Instant::now().into_std(),
             ms: now_ms(),
         };
         Self {
-            scheduler: Scheduler::new(parts.scheduler, parts.mappings.clone(), clock),
+            scheduler: Scheduler::new(
+                SchedulerSettings {
+                    marks,
+                    ..parts.scheduler
+                },
+                parts.mappings.clone(),
+                clock,
+            ),
             client: parts.client,
             limiter: parts.limiter,
             memory: parts.memory,
@@ -113,7 +122,7 @@ impl Engine {
         endings: mpsc::Sender<Vec<Ended>>,
         stop: CancellationToken,
     ) {
-        let mut calls: JoinSet<(CallId, Reply)> = JoinSet::new();
+        let mut calls: JoinSet<(CallId, Sent)> = JoinSet::new();
         let mut permits: JoinSet<(Bucket, Result<Permit, LimiterError>)> = JoinSet::new();
         let mut rounds: JoinSet<(RoundId, Option<Vec<Finding>>)> = JoinSet::new();
         let mut asking = [false; BUCKETS.len()];
@@ -163,7 +172,8 @@ impl Engine {
             match instruction {
                 Instruction::Admit(admission) => self.scheduler.admit(admission, now),
                 Instruction::Withdraw(deliveries) => {
-                    self.scheduler.withdraw(&deliveries.into_iter().collect(), now);
+                    self.scheduler
+                        .withdraw(&deliveries.into_iter().collect(), now);
                 }
             }
         }
@@ -196,7 +206,12 @@ impl Engine {
             return;
         };
         let (memory, stop) = (self.memory.clone(), stop.clone());
-        rounds.spawn(async move { (round, ask_until_answered(&memory, &inquiries, &stop).await) });
+        rounds.spawn(async move {
+            (
+                round,
+                until_answered(&stop, || memory.ask(&inquiries, now_ms())).await,
+            )
+        });
     }
 
     fn learned(&mut self, round: Result<(RoundId, Option<Vec<Finding>>), tokio::task::JoinError>) {
@@ -237,7 +252,7 @@ impl Engine {
         &mut self,
         granted: Result<(Bucket, Result<Permit, LimiterError>), tokio::task::JoinError>,
         asking: &mut [bool; BUCKETS.len()],
-        calls: &mut JoinSet<(CallId, Reply)>,
+        calls: &mut JoinSet<(CallId, Sent)>,
         stop: &CancellationToken,
     ) {
         let Ok((bucket, permit)) = granted else {
@@ -255,14 +270,17 @@ impl Engine {
             }
         };
         match self.scheduler.fill(bucket, Instant::now().into_std()) {
-            Some((id, call)) => {
+            Some(outgoing) => {
                 let sender = Sender {
                     client: self.client.clone(),
                     limiter: self.limiter.clone(),
+                    memory: self.memory.clone(),
                     stats: self.stats.clone(),
                     stop: stop.clone(),
                 };
-                calls.spawn(async move { (id, sender.send(call, bucket, permit).await) });
+                calls.spawn(
+                    async move { (outgoing.id, sender.send(outgoing, bucket, permit).await) },
+                );
             }
             None => {
                 self.stats.permit_unused();
@@ -271,137 +289,16 @@ impl Engine {
         }
     }
 
-    fn answered(&mut self, answer: Result<(CallId, Reply), tokio::task::JoinError>) {
+    fn answered(&mut self, answer: Result<(CallId, Sent), tokio::task::JoinError>) {
         // A call that panicked is a bug of ours; its steps stay on the wire, so that their offsets are never committed.
-        let Ok((id, reply)) = answer else {
+        let Ok((id, sent)) = answer else {
             warn!("a call ended without an answer because of a bug; its events stay uncommitted");
             return;
         };
+        self.scheduler.found_stale(&sent.stale);
         self.scheduler
-            .settle(id, reply.answers, Instant::now().into_std());
+            .settle(id, sent.answers, Instant::now().into_std());
     }
-}
-
-/// Makes one call.
-struct Sender {
-    client: Arc<Client>,
-    limiter: Limiter,
-    stats: Arc<Stats>,
-    stop: CancellationToken,
-}
-
-impl Sender {
-    async fn send(self, call: Call, bucket: Bucket, permit: Permit) -> Reply {
-        let endpoint = call.request.endpoint();
-        let steps = call.request.steps();
-        let prepared = self.client.prepare(&call);
-        // Composing took longer than the slot: the call asks again rather than go out late.
-        if !permit.is_open(Instant::now()) && !self.renew(bucket, permit).await {
-            return unsent(&steps);
-        }
-        let started = Instant::now();
-        let reply = self.client.send(prepared, &self.stop).await;
-        self.stats
-            .called(&endpoint, steps.len(), reply.status, started.elapsed());
-        self.tell_limiter(bucket, &reply).await;
-        reply
-    }
-
-    async fn renew(&self, bucket: Bucket, late: Permit) -> bool {
-        self.limiter.give_back(late).await;
-        let ask = Ask::new([limit_of(bucket)], hubferry_limiter::Class::Live);
-        self.limiter.acquire(&ask, &self.stop).await.is_ok()
-    }
-
-    async fn tell_limiter(&self, bucket: Bucket, reply: &Reply) {
-        if let Some(window) = reply.window {
-            let limit = limit_of(bucket);
-            self.limiter
-                .observe(Hint::Headers {
-                    limit,
-                    max: window.max,
-                    remaining: window.remaining,
-                })
-                .await;
-        }
-        let Answers::PerStep(outcomes) = &reply.answers else {
-            return;
-        };
-        let throttled = outcomes.iter().find_map(|(_, outcome)| match outcome {
-            Outcome::Throttled { resume, bucket } => Some((*resume, *bucket)),
-            _ => None,
-        });
-        if let Some((resume, bucket)) = throttled {
-            let limits = [limit_of(bucket)].into_iter().collect();
-            self.limiter
-                .observe(Hint::Throttled {
-                    limits,
-                    pause: pause_of(resume),
-                })
-                .await;
-        }
-    }
-}
-
-/// The worker is stopping: the steps were not tried, and nobody will count them as tried.
-fn unsent(steps: &[hubferry_hubspot::StepId]) -> Reply {
-    let throttled = |step| {
-        let resume = hubferry_hubspot::Resume::Limiter;
-        (
-            step,
-            Outcome::Throttled {
-                resume,
-                bucket: Bucket::Burst,
-            },
-        )
-    };
-    Reply {
-        answers: Answers::PerStep(steps.iter().copied().map(throttled).collect()),
-        window: None,
-        status: None,
-    }
-}
-
-/// The limit a bucket stands for.
-fn limit_of(bucket: Bucket) -> LimitName {
-    LimitName::new(match bucket {
-        Bucket::Burst => "ten_seconds",
-        Bucket::Associations => "associations",
-        Bucket::Search => "search",
-    })
-}
-
-/// How long to wait before a memory that failed is asked again, at first and at most.
-const MEMORY_WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-
-/// Asks the memory until it answers; what waits for the answer waits that long. `None` when stopped.
-async fn ask_until_answered(
-    memory: &Memory,
-    inquiries: &[Inquiry],
-    stop: &CancellationToken,
-) -> Option<Vec<Finding>> {
-    let mut wait = MEMORY_WAIT.0;
-    loop {
-        match memory.ask(inquiries, now_ms()).await {
-            Ok(findings) => return Some(findings),
-            Err(error) => warn!(%error, "the fleet's memory does not answer; asking again"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return None,
-            () = tokio::time::sleep(wait) => wait = (wait * 2).min(MEMORY_WAIT.1),
-        }
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where this crate reads the wall clock: links expire by it"
-)]
-fn now_ms() -> i64 {
-    let since_epoch = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
 async fn sleep_until(at: Option<Instant>) {

@@ -18,10 +18,11 @@ mod queues;
 mod recent;
 mod retry;
 mod scheduler;
+mod sender;
 mod stats;
 
 pub use admission::{Admission, Delivery, DeliveryId, MappingIndex};
 pub use ending::{Death, Ended, Ending, Note, SkipReason, Stage};
 pub use engine::{Backlog, Engine, EngineParts, Instruction, LIMITS};
-pub use scheduler::{CallId, RoundId, Scheduler, SchedulerSettings, WallClock};
+pub use scheduler::{CallId, Outgoing, RoundId, Scheduler, SchedulerSettings, WallClock};
 pub use stats::{EndpointStats, HeldState, Stats, StatsSnapshot};

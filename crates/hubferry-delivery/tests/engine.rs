@@ -14,8 +14,8 @@ use hubferry_actions::{
     Policy, PropertyName, PropertyText, RecordRef, RecordStep, WhenMissing,
 };
 use hubferry_delivery::{
-    Admission, Backlog, Delivery, DeliveryId, Ended, Ending, Engine, EngineParts, Instruction, LIMITS,
-    MappingIndex, SchedulerSettings, Stats,
+    Admission, Backlog, Delivery, DeliveryId, Ended, Ending, Engine, EngineParts, Instruction,
+    LIMITS, MappingIndex, SchedulerSettings, Stats,
 };
 use hubferry_event::{EventTime, IdentityKey};
 use hubferry_hubspot::{Auth, BaseUrl, Client, ClientSettings, Secret};

@@ -640,6 +640,8 @@ fn what_is_misconfigured_holds_the_mapping() {
     let messages = [
         "Unable to infer object type from: butterflies",
         "Unable to perform update/upsert by non-unique 0-2 property domain in portal ID 21939747",
+        "Unable to perform upsert by non-unique 0-2 property domain",
+        "Unable to perform update by non-unique 0-2 property domain",
         "The maximum number of inputs supported in a batch is 100. Please reduce the number of items and try again",
         "Invalid JSON input: a request body was expected, but none found",
         "Invalid input JSON on line 1, column 1: Cannot deserialize value of type",

@@ -163,6 +163,8 @@ static TABLE: &[Row] = &[
     on(403).is(Ruling::Scope),
     within(BAD).begins("unable to infer object type").is(Ruling::Config),
     within(BAD).begins("unable to perform update/upsert by non-unique").is(Ruling::Config),
+    within(BAD).begins("unable to perform update by non-unique").is(Ruling::Config),
+    within(BAD).begins("unable to perform upsert by non-unique").is(Ruling::Config),
     within(BAD).begins("the maximum number of inputs").is(Ruling::Config),
     within(BAD).begins("invalid json input").is(Ruling::Config),
     within(BAD).begins("invalid input json").is(Ruling::Config),

@@ -61,7 +61,7 @@ impl Scheduler {
             person: wish.person,
             to: None,
             deliveries: SmallVec::from_elem(slot, 1),
-            link: None,
+            links: Vec::new(),
             gone_once: false,
         })));
         self.find_contact(step, now);
@@ -83,7 +83,7 @@ impl Scheduler {
             person: person.clone(),
             to: None,
             deliveries: SmallVec::new(),
-            link: Some(link),
+            links: vec![link.id],
             gone_once: false,
         })));
         self.pair(step, contact.clone(), now);
@@ -207,18 +207,22 @@ impl Scheduler {
             expires_ms: now_ms.saturating_add(wait),
             origin: delivery.origin.as_deref().cloned(),
         };
+        if let Some(work) = self.associate_work(step) {
+            work.links.push(link.id.clone());
+        }
         self.ask(Asker::Keep(step), Inquiry::KeepLink { person, link });
     }
 
-    /// The link is kept, or its contact has appeared meanwhile.
+    /// The link is kept, or its contact has appeared meanwhile: then it is made, and dropped again.
     pub(super) fn link_kept(&mut self, step: StepId, finding: Finding, now: Instant) {
-        match finding {
-            Finding::LinkKept(Some(contact)) => self.pair(step, contact, now),
-            _ => {
-                self.counts.links_kept += 1;
-                self.end_associated(step, Some(Note::WaitingLink));
-            }
+        if let Finding::LinkKept(Some(contact)) = finding {
+            return self.pair(step, contact, now);
         }
+        if let Some(work) = self.associate_work(step) {
+            work.links.clear();
+        }
+        self.counts.links_kept += 1;
+        self.end_associated(step, Some(Note::WaitingLink));
     }
 
     /// Both ends are known: asked for once, however many deliveries want it.
@@ -258,9 +262,7 @@ impl Scheduler {
         self.counts.coalesced += 1;
         if let Some(shared) = self.associate_work(open) {
             shared.deliveries.extend(work.deliveries);
-            if shared.link.is_none() {
-                shared.link = work.link;
-            }
+            shared.links.extend(work.links);
         }
     }
 
@@ -279,15 +281,11 @@ impl Scheduler {
         };
         let deliveries = std::mem::take(&mut work.deliveries);
         let person = work.person.clone();
-        if let Some(link) = work.link.take() {
-            self.counts.links_made += 1;
-            self.ask(
-                Asker::Nobody,
-                Inquiry::DropLinks {
-                    person: person.to_vec(),
-                    links: vec![link.id],
-                },
-            );
+        let links = std::mem::take(&mut work.links);
+        if !links.is_empty() {
+            self.counts.links_made += links.len() as u64;
+            let person = person.to_vec();
+            self.ask(Asker::Nobody, Inquiry::DropLinks { person, links });
         }
         for slot in deliveries {
             let delivery = &mut self.deliveries[slot.0];

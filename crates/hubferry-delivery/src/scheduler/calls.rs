@@ -8,12 +8,15 @@ use hubferry_hubspot::{
     Answers, AssociationInput, Bucket, Call, Cause, Code, Done, Outcome, ReadInput, Refusal,
     Request, Resume, SearchInput, StepId, UpdateInput, UpsertInput,
 };
+use hubferry_memory::MarkWrite;
 use rustc_hash::FxHashSet;
 
 use super::associations::email_of;
 use super::records::LIFECYCLE_STAGE;
 use super::step::{Phase, RecordWork, State, Step, StepKind};
-use super::{CallId, Scheduler, Todo};
+use super::{CallId, Outgoing, Scheduler, Todo};
+use crate::coalesce::Part;
+use crate::ending::Note;
 use crate::isolate::{GroupId, Isolated};
 use crate::queues::{QueueId, QueueKey};
 
@@ -77,7 +80,7 @@ impl Scheduler {
     }
 
     /// Composes the call that a permit of this bucket is worth most for; `None` when nothing is due.
-    pub fn fill(&mut self, bucket: Bucket, now: Instant) -> Option<(CallId, Call)> {
+    pub fn fill(&mut self, bucket: Bucket, now: Instant) -> Option<Outgoing> {
         if !self.holds.portal_may_send(now) {
             return None;
         }
@@ -106,8 +109,77 @@ impl Scheduler {
         }
         self.next_call += 1;
         let id = CallId(self.next_call);
+        let marks = if self.settings.marks {
+            self.marks_of(&on_wire.steps)
+        } else {
+            Vec::new()
+        };
         self.calls.insert(id, on_wire);
-        Some((id, Call { request }))
+        Some(Outgoing {
+            id,
+            call: Call { request },
+            marks,
+        })
+    }
+
+    /// The values that a call is about to write, with the times of their events.
+    fn marks_of(&self, steps: &[StepId]) -> Vec<(StepId, MarkWrite)> {
+        let mark = |step: &StepId| {
+            let StepKind::Record(work) = &self.steps.get(step)?.kind else {
+                return None;
+            };
+            let writes =
+                matches!(work.phase, Phase::Upsert | Phase::Update(_)) && !work.sent.is_empty();
+            writes.then(|| {
+                let values = work
+                    .sent
+                    .iter()
+                    .map(|sent| (sent.name.clone(), sent.time.as_millis()))
+                    .collect();
+                (
+                    *step,
+                    MarkWrite {
+                        record: work.record.clone(),
+                        values,
+                    },
+                )
+            })
+        };
+        steps.iter().filter_map(mark).collect()
+    }
+
+    /// Hears, before a call is settled, which of its values were left out because the fleet has written newer ones.
+    pub fn found_stale(&mut self, stale: &[(StepId, Vec<PropertyName>)]) {
+        for (step, names) in stale {
+            let Some(work) = self.record_work(*step) else {
+                continue;
+            };
+            work.sent.retain(|sent| !names.contains(&sent.name));
+            let mut parts = std::mem::take(&mut work.parts);
+            for part in &mut parts {
+                self.leave_out(part, names);
+            }
+            self.record_work_mut(*step).parts = parts;
+        }
+    }
+
+    fn leave_out(&mut self, part: &mut Part, names: &[PropertyName]) {
+        let delivery = &mut self.deliveries[part.delivery.0];
+        let before = part.properties.len();
+        part.properties.retain(|(name, _)| {
+            let stale = names.contains(name);
+            if stale {
+                delivery.notes.push(Note::DroppedProperty {
+                    property: name.clone(),
+                    reason: "stale",
+                });
+            }
+            !stale
+        });
+        delivery.stale = before > 0 && part.properties.is_empty();
+        if names.iter().any(|name| name.as_str() == LIFECYCLE_STAGE) {
+            part.stage = None;
+        }
     }
 
     fn next_isolated(&mut self, bucket: Bucket) -> Option<Isolated> {

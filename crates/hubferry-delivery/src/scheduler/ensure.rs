@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use hubferry_actions::{ObjectType, PropertyDefinition, PropertyName};
-use hubferry_hubspot::{Code, ErrorClass, Rejection, StepId};
+use hubferry_hubspot::{Code, ErrorClass, Hold, Rejection, StepId};
 use hubferry_memory::{EnsureKey, EnsureState, Finding, Inquiry};
 use rustc_hash::FxHashMap;
 
@@ -172,27 +172,45 @@ impl Scheduler {
         }
     }
 
-    /// When HubSpot says that a property we believe to be there is missing, it is made anew, once per step.
+    /// When HubSpot does not know a property that we believe to be there, it is made anew, once per step.
     pub(super) fn ensure_anew(&mut self, step: StepId, rejection: &Rejection) -> bool {
-        let Some(work) = self.record_work(step) else {
-            return false;
-        };
-        let Some(needs) = work.needs.clone() else {
+        let Some(needs) = self.needs_of(step) else {
             return false;
         };
         let missing = rejection.code == Code::PropertyMissing
             && rejection.property.as_ref() == Some(&needs.name);
-        if !missing || work.ensured_again {
+        missing && self.make_anew(step, &needs)
+    }
+
+    /// Asked to find records by a property that does not exist, HubSpot calls it not unique: the property is made anew, once
+    /// per step, before that counts as a mistake in the configuration.
+    pub(super) fn ensure_before_hold(&mut self, step: StepId, reason: &Hold) -> bool {
+        let Hold::Config { message } = reason else {
+            return false;
+        };
+        let Some(needs) = self.needs_of(step) else {
+            return false;
+        };
+        message.contains(needs.name.as_str()) && self.make_anew(step, &needs)
+    }
+
+    fn needs_of(&mut self, step: StepId) -> Option<PropertyDefinition> {
+        self.record_work(step).and_then(|work| work.needs.clone())
+    }
+
+    fn make_anew(&mut self, step: StepId, needs: &PropertyDefinition) -> bool {
+        let Some(work) = self.record_work(step) else {
+            return false;
+        };
+        if work.ensured_again {
             return false;
         }
         work.ensured_again = true;
-        let id = self.ensures.id(&needs);
+        let id = self.ensures.id(needs);
         let ensure = &mut self.ensures.list[id.0];
         ensure.waiting.push(step);
         let believed = ensure.progress == Progress::There;
-        if let Some(step) = self.steps.get_mut(&step) {
-            step.state = State::Blocked;
-        }
+        self.set_state(step, State::Blocked);
         if believed {
             self.make_property(id);
         }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use hubferry_actions::ObjectType;
+use hubferry_actions::{ObjectType, RecordRef};
 use hubferry_event::{IdentityKey, IdentityKeys};
 use hubferry_memory::LinkOrigin;
 use smallvec::SmallVec;
 
 use super::{DeliveryNode, DeliverySlot, Scheduler, Todo};
 use crate::admission::{Admission, Delivery};
-use crate::ending::{Ended, Ending};
+use crate::ending::{Ended, Ending, SkipReason};
 use crate::lanes::EventSlot;
 
 /// Contacts, companies, everything else: the order of records inside one event (fleet.md ii.2).
@@ -87,6 +87,7 @@ impl Scheduler {
             written: None,
             merged: false,
             submitted: false,
+            stale: false,
             notes: Vec::new(),
             origin,
         }))
@@ -102,8 +103,45 @@ impl Scheduler {
             && keys
                 .iter()
                 .any(|key| matches!(key, IdentityKey::Email(email) if **email == *record.value));
-        if own && self.join_waiting(slot, now) {
+        if !own {
+            return;
+        }
+        if self.join_waiting(slot, now) {
             self.deliveries[slot.0].submitted = true;
+        } else {
+            self.early
+                .entry(self.deliveries[slot.0].record.record.clone())
+                .or_default()
+                .push(slot);
+        }
+    }
+
+    /// A step on this record takes values: those that wait for their turn join it now.
+    pub(super) fn pull_early(&mut self, record: &RecordRef, now: Instant) {
+        let Some(waiting) = self.early.remove(record) else {
+            return;
+        };
+        let mut left = Vec::new();
+        for slot in waiting {
+            if self.join_waiting(slot, now) {
+                self.deliveries[slot.0].submitted = true;
+            } else {
+                left.push(slot);
+            }
+        }
+        if !left.is_empty() {
+            self.early.insert(record.clone(), left);
+        }
+    }
+
+    /// A delivery's turn has come, or it was taken out: it does not wait for a step to join any more.
+    pub(super) fn not_early(&mut self, slot: DeliverySlot, record: &RecordRef) {
+        let Some(waiting) = self.early.get_mut(record) else {
+            return;
+        };
+        waiting.retain(|early| *early != slot);
+        if waiting.is_empty() {
+            self.early.remove(record);
         }
     }
 
@@ -150,10 +188,10 @@ impl Scheduler {
             (Some(_), None) => {
                 let delivery = &mut self.deliveries[slot.0];
                 let notes = std::mem::take(&mut delivery.notes);
-                let ending = if delivery.merged {
-                    Ending::Merged
-                } else {
-                    Ending::Delivered { notes }
+                let ending = match (delivery.stale, delivery.merged) {
+                    (true, _) => Ending::Skipped(SkipReason::Stale),
+                    (false, true) => Ending::Merged,
+                    (false, false) => Ending::Delivered { notes },
                 };
                 self.todo.push_back(Todo::End(slot, ending));
             }

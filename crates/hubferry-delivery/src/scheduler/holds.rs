@@ -89,6 +89,9 @@ impl Scheduler {
 
     /// A step met a wall: it goes back in line, and what the wall stands before waits.
     pub(super) fn hold(&mut self, step: StepId, scope: HoldScope, reason: Hold, now: Instant) {
+        if self.ensure_before_hold(step, &reason) {
+            return;
+        }
         match (scope, self.mapping_of(step)) {
             (HoldScope::Mapping, Some(mapping)) => {
                 let held = Held {

@@ -27,11 +27,11 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hubferry_actions::{AssociateStep, Policy, RecordId, RecordStep};
+use hubferry_actions::{AssociateStep, Policy, RecordId, RecordRef, RecordStep};
 use hubferry_event::EventTime;
-use hubferry_hubspot::{Bucket, StepId};
+use hubferry_hubspot::{Bucket, Call, StepId};
 use hubferry_limiter::Class;
-use hubferry_memory::{Finding, Inquiry, LinkOrigin};
+use hubferry_memory::{Finding, Inquiry, LinkOrigin, MarkWrite};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rustc_hash::FxHashMap;
@@ -62,6 +62,17 @@ pub(crate) struct DeliverySlot(pub(crate) usize);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct CallId(pub u64);
 
+/// A call that is ready to go.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Its name, for [`Scheduler::settle`].
+    pub id: CallId,
+    /// What to ask.
+    pub call: Call,
+    /// What it is about to write, per step, when the fleet keeps marks.
+    pub marks: Vec<(StepId, MarkWrite)>,
+}
+
 /// Names one round of questions to the fleet's memory.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct RoundId(pub u64);
@@ -77,6 +88,8 @@ pub struct SchedulerSettings {
     pub recent_records: NonZeroUsize,
     /// How many keys of people it remembers the contact of.
     pub known_people: NonZeroUsize,
+    /// Whether the fleet keeps marks of what was written: then calls say what they are about to write, and when it happened.
+    pub marks: bool,
     /// Seed of the jitter.
     pub seed: u64,
 }
@@ -92,6 +105,7 @@ impl Default for SchedulerSettings {
             max_age: Duration::from_secs(2),
             recent_records: RECENT,
             known_people: PEOPLE,
+            marks: false,
             seed: 0,
         }
     }
@@ -133,7 +147,9 @@ pub struct Scheduler {
 
     steps: FxHashMap<StepId, Step>,
     next_step: u64,
-    chains: FxHashMap<hubferry_actions::RecordRef, Chain>,
+    chains: FxHashMap<RecordRef, Chain>,
+    /// Contact writes of events that wait for their turn: they join the next step on their record.
+    early: FxHashMap<RecordRef, Vec<DeliverySlot>>,
     associations: Associations,
     ensures: Ensures,
     holds: Holds,
@@ -184,6 +200,8 @@ struct DeliveryNode {
     merged: bool,
     /// Whether a part of it stands in a step already.
     submitted: bool,
+    /// Whether everything it wanted to write turned out to be older than what stands there.
+    stale: bool,
     notes: Vec<Note>,
     /// Where its event came from.
     origin: Option<Arc<LinkOrigin>>,
@@ -238,6 +256,7 @@ impl Scheduler {
             steps: FxHashMap::default(),
             next_step: 0,
             chains: FxHashMap::default(),
+            early: FxHashMap::default(),
             associations: Associations::default(),
             ensures: Ensures::default(),
             holds: Holds::default(),

@@ -30,6 +30,8 @@ impl Scheduler {
     /// Brings a delivery's values to its record: into a waiting step, beside one on the wire that says the same, or as a
     /// new step at the end of the chain.
     pub(super) fn submit(&mut self, slot: DeliverySlot, now: Instant) {
+        let record = self.deliveries[slot.0].record.record.clone();
+        self.not_early(slot, &record);
         if self.join_waiting(slot, now)
             || self.ride_along(slot)
             || self.is_known_to_stand(slot, now)
@@ -37,7 +39,8 @@ impl Scheduler {
             return;
         }
         let part = self.part_of(slot);
-        self.open_step(slot, vec![part], false);
+        self.open_step(slot, vec![part]);
+        self.pull_early(&record, now);
     }
 
     /// Joins the last step of the record's chain, if it still takes values; says whether it did.
@@ -138,14 +141,9 @@ impl Scheduler {
     }
 
     /// Makes a step of its own at the end of the record's chain.
-    pub(super) fn open_step(
-        &mut self,
-        slot: DeliverySlot,
-        parts: Vec<Part>,
-        alone: bool,
-    ) -> StepId {
+    fn open_step(&mut self, slot: DeliverySlot, parts: Vec<Part>) {
         let delivery = &self.deliveries[slot.0];
-        let work = new_work(&delivery.record, parts, alone || !delivery.policy.coalesce);
+        let work = new_work(&delivery.record, parts, !delivery.policy.coalesce);
         let record = work.record.clone();
         let step = self.add_step(StepKind::Record(Box::new(work)));
         let chain = self.chains.entry(record).or_default();
@@ -153,7 +151,6 @@ impl Scheduler {
         if chain.steps.len() == 1 {
             self.todo.push_back(Todo::Ready(step));
         }
-        step
     }
 
     /// Creates a contact that an association needs; no delivery stands behind it.

@@ -5,7 +5,7 @@ use hubferry_actions::{
     RecordRef, WhenMissing,
 };
 use hubferry_hubspot::StepId;
-use hubferry_memory::Link;
+use hubferry_memory::LinkId;
 use smallvec::SmallVec;
 
 use super::DeliverySlot;
@@ -100,9 +100,10 @@ pub(super) struct AssociateWork {
     pub(super) person: Person,
     /// The contact, once it is known.
     pub(super) to: Option<RecordId>,
-    /// Deliveries that want this association; none when it comes from a waiting link.
+    /// Deliveries that want this association; none when it comes from a waiting link alone.
     pub(super) deliveries: SmallVec<[DeliverySlot; 1]>,
-    pub(super) link: Option<Link>,
+    /// Waiting links that are made with it.
+    pub(super) links: Vec<LinkId>,
     /// One of its ends turned out to be gone once.
     pub(super) gone_once: bool,
 }

@@ -20,7 +20,7 @@ use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
-use super::{CallId, Scheduler, SchedulerSettings, WallClock};
+use super::{CallId, Outgoing, Scheduler, SchedulerSettings, WallClock};
 use crate::admission::{Admission, Delivery, DeliveryId, MappingIndex};
 use crate::ending::{Ending, Note, SkipReason, Stage};
 
@@ -407,9 +407,7 @@ impl Portal {
             }
             Inquiry::KeepLink { person, link } => {
                 let contact = person.iter().find_map(|k| self.people.get(k).cloned());
-                if contact.is_none() {
-                    self.links.push((person, link));
-                }
+                self.links.push((person, link));
                 Finding::LinkKept(contact)
             }
             Inquiry::DropLinks { links, .. } => {
@@ -521,7 +519,7 @@ impl Driver {
         self.scheduler.tick(self.now);
         for bucket in BUCKETS {
             while self.scheduler.wants(bucket, self.now).is_some() {
-                let Some((id, call)) = self.scheduler.fill(bucket, self.now) else {
+                let Some(Outgoing { id, call, .. }) = self.scheduler.fill(bucket, self.now) else {
                     break;
                 };
                 self.wire.push((id, call));
@@ -567,6 +565,16 @@ impl Driver {
         assert!(
             self.scheduler.is_idle(),
             "work is left, and nothing would wake it"
+        );
+        let left = (
+            self.scheduler.early.len(),
+            self.scheduler.chains.len(),
+            self.scheduler.events.len(),
+        );
+        assert_eq!(
+            left,
+            (0, 0, 0),
+            "an idle scheduler keeps nothing of what has ended"
         );
     }
 
@@ -650,6 +658,39 @@ fn waiting_writes_of_one_contact_become_one_and_each_delivery_ends() {
 }
 
 #[test]
+fn a_hot_person_costs_a_handful_of_calls() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    for n in 0..50i64 {
+        let visits = n.to_string();
+        let company = format!("c{}", n % 3);
+        driver.admit(group(
+            n.unsigned_abs() * 2,
+            &company,
+            "ada",
+            n,
+            &[("name", "Acme")],
+        ));
+        driver.admit(identify(
+            n.unsigned_abs() * 2 + 1,
+            "ada",
+            n,
+            &[("visits", visits.as_str())],
+        ));
+    }
+    driver.run();
+    assert_eq!(driver.endings.len(), 100);
+    assert_eq!(driver.contact("ada")["visits"], "49");
+    assert_eq!(driver.portal.associations.len(), 3);
+    assert!(
+        driver.calls() <= 8,
+        "{} calls: {:?}",
+        driver.calls(),
+        driver.portal.calls
+    );
+    assert!(driver.scheduler.early.is_empty());
+}
+
+#[test]
 fn with_coalescing_off_every_value_is_written() {
     let mut driver = Driver::new(Faults::default(), 1);
     for n in 0..3 {
@@ -719,6 +760,108 @@ fn an_event_that_is_only_overtaken_merges_with_the_newer_one() {
     assert_eq!(driver.endings[&3], delivered());
     let company = &driver.portal.ids[&("companies".to_owned(), "g".to_owned())];
     assert_eq!(driver.portal.records[company]["name"], "new");
+}
+
+#[test]
+fn what_the_fleet_has_overwritten_is_left_out_and_noted() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    let settings = SchedulerSettings {
+        marks: true,
+        ..SchedulerSettings::default()
+    };
+    driver.scheduler = Scheduler::new(
+        settings,
+        vec![String::new()],
+        WallClock {
+            at: driver.now,
+            ms: 0,
+        },
+    );
+    driver.admit(identify(
+        1,
+        "ada",
+        7,
+        &[("firstname", "old"), ("city", "Paris")],
+    ));
+    driver.admit(identify(2, "bob", 7, &[("firstname", "old")]));
+    driver.now += Duration::from_millis(25);
+    let sending = driver.scheduler.fill(Bucket::Burst, driver.now).unwrap();
+    let marked: Vec<_> = sending
+        .marks
+        .iter()
+        .map(|(_, m)| (&*m.record.value, m.values.len(), m.values[0].1))
+        .collect();
+    assert_eq!(
+        marked,
+        [("ada@example.com", 2, 7), ("bob@example.com", 1, 7)]
+    );
+    let firstname = PropertyName::new("firstname");
+    let stale: Vec<_> = sending
+        .marks
+        .iter()
+        .map(|(step, _)| (*step, vec![firstname.clone()]))
+        .collect();
+    driver.scheduler.found_stale(&stale);
+    driver.wire.push((sending.id, sending.call));
+    driver.run();
+    let note = Note::DroppedProperty {
+        property: firstname,
+        reason: "stale",
+    };
+    assert_eq!(driver.endings[&1], Ending::Delivered { notes: vec![note] });
+    assert_eq!(driver.endings[&2], Ending::Skipped(SkipReason::Stale));
+}
+
+#[test]
+fn every_waiting_link_of_a_pair_is_dropped_when_it_is_made() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    for n in 0..3u64 {
+        driver.admit(group(n, "g", "ada", i64::try_from(n).unwrap(), &[]));
+    }
+    driver.run();
+    assert_eq!(driver.portal.links.len(), 3);
+    driver.admit(identify(9, "ada", 9, &[]));
+    driver.run();
+    assert_eq!(
+        (driver.portal.associations.len(), driver.portal.links.len()),
+        (1, 0)
+    );
+}
+
+#[test]
+fn a_property_that_was_lost_is_made_anew_before_it_counts_as_a_mistake() {
+    let mut driver = Driver::new(Faults::default(), 1);
+    driver.admit(admission(
+        1,
+        1,
+        [user("ada")],
+        company_plan("g", None, 1, &[], policy()),
+    ));
+    driver.run();
+    driver.portal.properties.clear();
+    driver.admit(admission(
+        2,
+        1,
+        [user("bob")],
+        company_plan("h", None, 1, &[], policy()),
+    ));
+    driver.now += Duration::from_millis(25);
+    driver.fill();
+    let (id, call) = driver.wire.pop().unwrap();
+    let message = "Unable to perform upsert by non-unique 0-2 property segment_group_id".to_owned();
+    let held = |_| Outcome::Held {
+        scope: HoldScope::Mapping,
+        reason: Hold::Config {
+            message: message.clone(),
+        },
+    };
+    driver
+        .scheduler
+        .settle(id, each(&call.request.steps(), held), driver.now);
+    assert!(driver.scheduler.holds().is_empty());
+    driver.run();
+    assert_eq!(driver.endings[&2], delivered());
+    assert!(driver.portal.properties.contains("segment_group_id"));
 }
 
 #[test]

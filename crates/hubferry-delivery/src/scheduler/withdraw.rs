@@ -107,7 +107,7 @@ impl Scheduler {
                     .partition(|slot| wanted.contains(slot));
                 work.deliveries = kept.into_iter().collect();
                 out.before_association.extend(gone);
-                if work.deliveries.is_empty() && work.link.is_none() {
+                if work.deliveries.is_empty() && work.links.is_empty() {
                     self.close_association(id);
                 }
             }
@@ -120,6 +120,7 @@ impl Scheduler {
             return;
         };
         let event: EventSlot = delivery.event;
+        self.not_early(slot, &delivery.record.record);
         self.ended.push(Ended {
             delivery: delivery.id,
             ending: Ending::Withdrawn,
