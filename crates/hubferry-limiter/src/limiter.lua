@@ -1,8 +1,9 @@
 -- The limits of one scope: the rule of bucket.rs, slots.rs and group.rs for Redis, in one atomic step.
 --
--- KEYS     one per limit asked, all with one hash tag
+-- KEYS     all limits of the scope, those that are asked about first; all with one hash tag
 -- ARGV[1]  what to do: ask, back, slow, size, look
 -- ARGV[2]  empty: this server's clock decides; else the time in microseconds (tests)
+-- ARGV[3]  how many limits are asked about
 -- then for every key its rule (8 numbers), then the arguments of what is to be done
 --
 -- A key holds one msgpack array: 18 numbers (below), then for every slot and class with bookings: slot, class, count.
@@ -16,7 +17,8 @@ local LEAST_WAIT, HOPELESS, SECOND, WHOLE = 1000, 1000000, 1000000, 1000
 local floor, max, min = math.floor, math.max, math.min
 
 local op = ARGV[1]
-local rest = 2 + RULE * #KEYS
+local asked = tonumber(ARGV[3])
+local rest = 3 + RULE * #KEYS
 local now
 if ARGV[2] == '' then
   local time = redis.call('TIME')
@@ -33,7 +35,7 @@ local function shares_ceiling(a, b) return a == b or (is_filler(a) and is_filler
 local rules, states, is_new = {}, {}, {}
 
 local function read(i)
-  local base = 2 + RULE * (i - 1)
+  local base = 3 + RULE * (i - 1)
   local r = {}
   for n, name in ipairs({'max', 'slot', 'reach', 'window', 'spread', 'horizon', 'burst', 'fresh'}) do
     r[name] = tonumber(ARGV[base + n])
@@ -52,21 +54,28 @@ local function read(i)
   rules[i], is_new[i] = r, raw and 'unreadable' or 'missing'
 end
 
-for i = 1, #KEYS do read(i) end
-for i = 1, #KEYS do
-  if is_new[i] then
-    -- Slots of another length cannot be compared with ours: as good as lost, whatever `fresh` says.
-    local r = rules[i]
-    local is_known_empty = is_new[i] == 'missing' and r.fresh == 0
-    local quarantine = is_known_empty and 0 or now + r.window + r.spread
-    states[i] = {1, r.slot, r.reach, now, now, 0, 0, WHOLE, 0, 0, 0, 0, 0, quarantine, 0, 0, 0, 0}
-  end
-end
-
 local function write(i)
   local s = states[i]
   s[LAST] = now
   redis.call('SET', KEYS[i], cmsgpack.pack(s), 'PX', KEPT_MS)
+end
+
+local function begin(i)
+  -- Slots of another length cannot be compared with ours: as good as lost, whatever `fresh` says.
+  local r = rules[i]
+  local is_known_empty = is_new[i] == 'missing' and r.fresh == 0
+  local quarantine = is_known_empty and 0 or now + r.window + r.spread
+  states[i] = {1, r.slot, r.reach, now, now, 0, 0, WHOLE, 0, 0, 0, 0, 0, quarantine, 0, 0, 0, 0}
+  write(i)
+end
+
+for i = 1, asked do read(i) end
+if next(is_new) then
+  -- What has no state was lost together: whatever else is missing begins now too, not when it is first asked about.
+  for i = asked + 1, #KEYS do read(i) end
+  for i = 1, #KEYS do
+    if is_new[i] then begin(i) end
+  end
 end
 
 local function settle(r, s)
@@ -182,7 +191,7 @@ end
 local function ask()
   local class, cost, lead, waiting = arg(1), arg(2), arg(3), arg(4)
   local ahead = math.huge
-  for i = 1, #KEYS do
+  for i = 1, asked do
     settle(rules[i], states[i])
     ahead = min(ahead, rules[i].horizon)
   end
@@ -191,20 +200,17 @@ local function ask()
   local at, before = now + lead, nil
   repeat
     before = at
-    for i = 1, #KEYS do
+    for i = 1, asked do
       at = at and earliest(rules[i], states[i], at, class, cost, waiting)
     end
   until at == nil or at == before or at > latest
   if at == nil or at > latest then
-    for i = 1, #KEYS do
-      if is_new[i] then write(i) end
-    end
     local again = at and max(at - lead - ahead, now + LEAST_WAIT) or now + HOPELESS
     return {now, 0, again}
   end
   local closes = math.huge
   local answer = {now, 1, at, closes}
-  for i = 1, #KEYS do
+  for i = 1, asked do
     closes = min(closes, (floor(at / rules[i].slot) + 1) * rules[i].slot)
     local slot = book(i, at, class, cost)
     write(i)
@@ -217,7 +223,7 @@ end
 
 local function back()
   local class = arg(1)
-  for i = 1, #KEYS do
+  for i = 1, asked do
     local r, s = rules[i], states[i]
     local slot, epoch = arg(2 * i), arg(2 * i + 1)
     if s[EPOCH] == epoch then
@@ -238,7 +244,7 @@ end
 
 local function slow()
   local pause = clamp(arg(1), SECOND, 60 * SECOND)
-  for i = 1, #KEYS do
+  for i = 1, asked do
     local s = states[i]
     settle(rules[i], s)
     if now >= s[PAUSED] then
@@ -255,7 +261,7 @@ end
 local function size()
   local named = arg(1)
   local answer = {now}
-  for i = 1, #KEYS do
+  for i = 1, asked do
     local r, s = rules[i], states[i]
     if named > 0 and named <= 4 * r.max and named * 4 >= r.max then
       local current = ceiling(r, s)
@@ -278,7 +284,7 @@ end
 
 local function look()
   local answer = {now}
-  for i = 1, #KEYS do
+  for i = 1, asked do
     local r, s = rules[i], states[i]
     settle(r, s)
     local slot = floor(now / r.slot)
@@ -288,7 +294,6 @@ local function look()
     elseif s[PAUSED] > now then
       closed, closed_for = 1, s[PAUSED] - now
     end
-    if is_new[i] then write(i) end
     for _, value in ipairs({
       effective(r, s), count(s, slot - r.reach, slot), count(s, slot + 1, math.huge), closed, closed_for,
       s[GRANTED], s[RETURNED], s[WASTED], s[THROTTLED],

@@ -219,7 +219,7 @@ impl RedisLimiter {
         }
     }
 
-    /// Runs the function over some of the limits.
+    /// Runs the function over some of the limits. It is told of all, so that those without a state begin together.
     async fn run(
         &self,
         op: &'static str,
@@ -240,9 +240,10 @@ impl RedisLimiter {
     ) -> Result<Answer, StoreError> {
         let mut connection = self.pool.get().await.map_err(StoreError::Unreachable)?;
         let mut call = self.script.prepare_invoke();
-        call.arg(op).arg(at);
-        for limit in asked {
-            let Shared { key, rule, .. } = &self.limits[*limit];
+        call.arg(op).arg(at).arg(asked.len());
+        let others = (0..self.limits.len()).filter(|limit| !asked.contains(limit));
+        for limit in asked.iter().copied().chain(others) {
+            let Shared { key, rule, .. } = &self.limits[limit];
             call.key(key).arg(&self.written(rule)[..]);
         }
         call.arg(arguments);

@@ -106,7 +106,8 @@ fn quarter(max: NonZeroU32) -> NonZeroU32 {
 /// What a store without any memory of a limit means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fresh {
-    /// Everything may have been spent just now: nothing is granted for one window and the spread.
+    /// Everything may have been spent just now: nothing is granted for one window and the spread. All limits of a scope
+    /// that are without a memory begin this with the first question about any of them.
     Quarantine,
     /// Nothing was sent by anybody: permits at once.
     Empty,

@@ -110,6 +110,20 @@ async fn a_lost_state_is_taken_for_spent() {
 }
 
 #[tokio::test]
+async fn limits_without_a_state_begin_together() {
+    let run = prefix();
+    let limits = vec![suite::limit("wide", 12), suite::limit("narrow", 1)];
+    let worker = limiter(&run, limits, LimiterOptions::default());
+    let stop = CancellationToken::new();
+    let wide = suite::ask(&["wide"], Class::Live);
+    drop(worker.acquire(&wide, &stop).await.unwrap());
+    // Both were closed for one window and the spread, and nobody asked for the second until now.
+    let narrow = suite::state(&worker, "narrow").await;
+    let left = narrow.closed.map_or(Duration::ZERO, |(_, left)| left);
+    assert!(left < suite::WINDOW / 2, "{narrow:?}");
+}
+
+#[tokio::test]
 async fn a_state_of_other_slots_is_taken_for_spent_too() {
     let run = prefix();
     let stop = CancellationToken::new();

@@ -32,6 +32,10 @@ enum Op {
         max: u64,
     },
     Look,
+    /// Redis forgets limits.
+    Lose {
+        limits: u8,
+    },
     Pass(u64),
 }
 
@@ -51,8 +55,9 @@ fn op() -> impl Strategy<Value = Op> {
         20 => ask,
         3 => Just(Op::GiveBack),
         1 => (limits.clone(), 0u64..90_000_000).prop_map(|(limits, pause)| Op::Throttled { limits, pause }),
-        2 => (limits, 0u64..30).prop_map(|(limits, max)| Op::Named { limits, max }),
+        2 => (limits.clone(), 0u64..30).prop_map(|(limits, max)| Op::Named { limits, max }),
         2 => Just(Op::Look),
+        1 => limits.prop_map(|limits| Op::Lose { limits }),
         8 => (0u64..400_000).prop_map(Op::Pass),
         2 => (0u64..20_000_000).prop_map(Op::Pass),
     ]
@@ -82,12 +87,24 @@ fn asked(limits: u8) -> Vec<usize> {
 struct Twins {
     redis: RedisLimiter,
     buckets: Vec<Bucket>,
+    fresh: Fresh,
+    /// Which limits have no state, neither here nor there.
+    lost: [bool; 2],
     now: u64,
     held: Vec<(Class, SmallVec<[Place; 2]>)>,
 }
 
 impl Twins {
-    async fn redis(&self, op: &'static str, asked: &[usize], arguments: &[u64]) -> Vec<u64> {
+    /// Asks Redis. Whatever is missing begins here when any of it is asked about.
+    async fn redis(&mut self, op: &'static str, asked: &[usize], arguments: &[u64]) -> Vec<u64> {
+        if asked.iter().any(|limit| self.lost[*limit]) {
+            for limit in 0..2 {
+                if std::mem::take(&mut self.lost[limit]) {
+                    let rule = self.buckets[limit].rule;
+                    self.buckets[limit] = Bucket::new(rule, self.fresh, self.now);
+                }
+            }
+        }
         let at = self.now.to_string();
         let answer = self
             .redis
@@ -143,10 +160,12 @@ impl Twins {
                 let mut arguments = vec![u64::from(class.number())];
                 for place in &places {
                     arguments.extend([place.slot, place.epoch]);
+                }
+                self.redis("back", &asked, &arguments).await;
+                for place in &places {
                     let bucket = &mut self.buckets[place.limit];
                     bucket.give_back(self.now, place.epoch, place.slot, class);
                 }
-                self.redis("back", &asked, &arguments).await;
             }
             Op::Throttled { limits, pause } => {
                 self.redis("slow", &asked(*limits), &[*pause]).await;
@@ -166,6 +185,18 @@ impl Twins {
                 assert_eq!(there, here);
             }
             Op::Look => self.look().await,
+            Op::Lose { limits } => {
+                let mut connection = self.redis.pool.get().await.expect("Redis answers");
+                for limit in asked(*limits) {
+                    self.lost[limit] = true;
+                    let mut command = ::redis::cmd("DEL");
+                    command.arg(&self.redis.limits[limit].key);
+                    let () = command
+                        .query_async(&mut connection)
+                        .await
+                        .expect("Redis answers");
+                }
+            }
             Op::Pass(time) => self.now += time,
         }
     }
@@ -245,11 +276,12 @@ fn the_function_in_redis_and_the_core_are_twins() {
         let mut twins = Twins {
             redis,
             buckets,
+            fresh,
+            lost: [true; 2],
             now: START,
             held: Vec::new(),
         };
         runtime.block_on(async {
-            twins.look().await;
             for op in &ops {
                 twins.step(op).await;
             }
