@@ -2,8 +2,9 @@
 //!
 //! Any worker may see a contact first and any other may need it later. A [`Memory`] keeps, per portal, the contact of a
 //! person under each of her keys, the associations that wait for a contact to appear, and what has been ensured in the
-//! portal's schema. For a fleet it also keeps marks: per record and property the time of the newest event whose value was, or
-//! may have been, written, so that no worker writes an older one over it. It lives in Redis for a fleet, and in this process where there is only one.
+//! portal's schema. For a fleet it also keeps marks: per record and property the time of the newest event whose value
+//! was, or may have been, written, so that no worker writes an older one over it. It lives in Redis for a fleet, and in
+//! this process where there is only one.
 //!
 //! Nothing here is a source of truth. What is forgotten costs a read from HubSpot, with two exceptions: a waiting link is
 //! the only trace of an association still to be made, so it stays until somebody says that it was made or given up; and
