@@ -5,6 +5,7 @@
 //! HubSpot has to say about a plan is the scheduler's business.
 
 mod action;
+mod catalogue;
 mod company;
 mod contact;
 mod nouns;
@@ -14,6 +15,7 @@ mod test_settings;
 mod values;
 
 pub use action::{Action, ActionKind, ActionSettings, Nulls, Refusal, RefusalCode, UnknownAction};
+pub use catalogue::{ActionSlug, SyncMode, UnknownSlug};
 pub use nouns::{
     AssociationType, ObjectType, Properties, PropertyDefinition, PropertyName, PropertyText,
     RecordId, RecordRef,
