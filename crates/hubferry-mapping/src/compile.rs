@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::directives;
 use crate::fault::MappingFault;
+use crate::liquid::Liquid;
 use crate::mapping::with_root_directive;
-use crate::node::{Dynamic, Node, Transform};
+use crate::node::{Dynamic, LiquidAt, Node, Transform};
 use crate::path::Path;
 use crate::template::Template;
 use crate::text::kind_name;
@@ -217,8 +218,26 @@ impl Compiler {
                     _ => self.transform(&options),
                 }
             }
-            "@liquid" => self.fault(holder, "the directive `@liquid` is not supported yet"),
+            "@liquid" => self.liquid(option, place),
             unknown => self.fault(holder, format!("has the unknown directive `{unknown}`")),
+        }
+    }
+
+    fn liquid(&mut self, option: &Value, place: &Place<'_>) -> Node {
+        let Value::String(text) = option else {
+            return self.wrong_type(option, place, "a text");
+        };
+        match Liquid::parse(text) {
+            Ok(template) => {
+                for warning in template.warnings() {
+                    self.warn(place, warning);
+                }
+                Node::Liquid(Box::new(LiquidAt {
+                    location: place.to_string(),
+                    template,
+                }))
+            }
+            Err(message) => self.fault(place, message),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What can be wrong with a mapping, and with an event under it.
 
+use crate::liquid::LiquidError;
+
 /// Something wrong in a mapping's text, and where. All faults of a mapping are found at once, when it is loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{location} {message}")]
@@ -26,5 +28,13 @@ pub enum ResolveError {
         location: String,
         /// What it resolved to.
         actual: &'static str,
+    },
+    /// A Liquid template gives no text.
+    #[error("{location}: {reason}")]
+    Liquid {
+        /// The place in the mapping.
+        location: String,
+        /// Why.
+        reason: LiquidError,
     },
 }

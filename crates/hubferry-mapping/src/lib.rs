@@ -12,6 +12,7 @@
 mod compile;
 mod directives;
 mod fault;
+mod liquid;
 mod mapping;
 mod node;
 mod path;
@@ -22,6 +23,9 @@ mod text;
 mod trigger;
 
 pub use fault::{MappingFault, ResolveError};
+pub use liquid::{
+    LiquidError, MAX_LIQUID_BYTES, MAX_LIQUID_DEPTH, MAX_LIQUID_STEPS, MAX_LIQUID_UNITS,
+};
 pub use mapping::Mapping;
 pub use schema::{
     Blank, CleanOptions, Condition, FieldSchema, FieldType, Format, Match, Note, Operator,

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::directives::{ArrayPath, Case, Flatten, If, Json, Merge, Replace};
 use crate::fault::ResolveError;
+use crate::liquid::Liquid;
 use crate::path::Path;
 use crate::resolved::Resolved;
 use crate::template::Template;
@@ -32,6 +33,7 @@ pub(crate) enum Node {
     Merge(Box<Merge>),
     Transform(Box<Transform>),
     ExcludeWhenNull(Box<Node>),
+    Liquid(Box<LiquidAt>),
 }
 
 /// A text that an event decides.
@@ -39,6 +41,13 @@ pub(crate) enum Node {
 pub(crate) struct Dynamic {
     pub(crate) location: String,
     pub(crate) text: Node,
+}
+
+/// `@liquid`: a template and its place in the mapping.
+#[derive(Clone, Debug)]
+pub(crate) struct LiquidAt {
+    pub(crate) location: String,
+    pub(crate) template: Liquid,
 }
 
 /// `@transform`: the result of one node is the event of the other.
@@ -96,6 +105,7 @@ impl Node {
             Self::ExcludeWhenNull(node) => {
                 crate::directives::exclude_when_null(node.resolve(event)?)
             }
+            Self::Liquid(liquid) => Resolved::text(liquid.render(event)?),
         })
     }
 }
@@ -110,6 +120,16 @@ impl Dynamic {
                 actual: resolved.kind(),
             }),
         }
+    }
+}
+
+impl LiquidAt {
+    fn render(&self, event: Source<'_>) -> Result<String, ResolveError> {
+        let rendered = self.template.render(event);
+        rendered.map_err(|reason| ResolveError::Liquid {
+            location: self.location.clone(),
+            reason,
+        })
     }
 }
 

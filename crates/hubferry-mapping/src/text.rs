@@ -50,7 +50,12 @@ pub(crate) fn float(number: &Number) -> f64 {
 
 /// Removes what JavaScript's `trim` removes, which is also the byte order mark.
 pub(crate) fn js_trim(text: &str) -> &str {
-    text.trim_matches(|c: char| (c.is_whitespace() && c != '\u{85}') || c == '\u{feff}')
+    text.trim_matches(is_js_blank)
+}
+
+/// What JavaScript takes for a blank.
+pub(crate) fn is_js_blank(c: char) -> bool {
+    (c.is_whitespace() && c != '\u{85}') || c == '\u{feff}'
 }
 
 /// The number a text stands for under JavaScript's `Number(text)`: blanks around are ignored, blanks alone are 0,

@@ -870,11 +870,67 @@ fn excluding_nulls() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_refused() {
-    check_refused(&[(
-        json!({"@liquid": "{{ a }}"}),
-        "/x the directive `@liquid` is not supported yet",
-    )]);
+fn liquid() {
+    check(&[
+        (json!({"@liquid": ""}), json!({}), Some(json!(""))),
+        (
+            json!({"@liquid": "{{ properties.x | upcase }}"}),
+            json!({"properties": {"x": "a"}}),
+            Some(json!("A")),
+        ),
+        (
+            json!({"@liquid": "{{ n }}"}),
+            json!({"n": 5}),
+            Some(json!("5")),
+        ),
+        // The result of one directive is the event of the other; without one there are no variables.
+        (
+            json!({"@transform": {"apply": {"a": {"@path": "b"}}, "mapping": {"c": {"@liquid": "{{ a }}{{ b }}"}}}}),
+            json!({"b": 1}),
+            Some(json!({"c": "1"})),
+        ),
+        (
+            json!({"@transform": {"apply": {"@path": "no"}, "mapping": {"c": {"@liquid": "[{{ a }}]"}}}}),
+            json!({"a": 1}),
+            Some(json!({"c": "[]"})),
+        ),
+    ]);
+    check_refused(&[
+        (
+            json!({"@liquid": 5}),
+            "/x/@liquid must be a text, it is a number",
+        ),
+        (
+            json!({"@liquid": {"@path": "a"}}),
+            "/x/@liquid must be a text, it is an object",
+        ),
+        (
+            json!({"@liquid": "x".repeat(1001)}),
+            "/x/@liquid must have at most 1000 characters",
+        ),
+        (
+            json!({"@liquid": "{% for i in l %}{% endfor %}"}),
+            "/x/@liquid uses the disabled tag `for`",
+        ),
+        (
+            json!([{"@liquid": "{{ a"}]),
+            "/x/0/@liquid has an output that is not closed",
+        ),
+    ]);
+    let mapping =
+        Mapping::compile(&json!({"x": {"@liquid": "{{ l | map: 'a' | no_filter }}"}})).unwrap();
+    let warnings: Vec<String> = mapping.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "/x/@liquid uses the disabled filter `map`",
+            "/x/@liquid ignores the unknown filter `no_filter`"
+        ]
+    );
+    assert_eq!(
+        mapping.resolve(&json!({})).unwrap_err().to_string(),
+        "/x/@liquid: the filter `map` is disabled"
+    );
 }
 
 #[test]
