@@ -9,13 +9,19 @@ use crate::fault::MappingFault;
 use crate::liquid::Liquid;
 use crate::mapping::with_root_directive;
 use crate::node::{Dynamic, LiquidAt, Node, Transform};
-use crate::path::Path;
+use crate::path::{Path, PathDialect};
 use crate::template::Template;
 use crate::text::kind_name;
 
 /// Compiles a whole mapping; beside the tree come the warnings.
-pub(crate) fn compile_root(json: &Value) -> Result<(Node, Vec<MappingFault>), Vec<MappingFault>> {
-    let mut compiler = Compiler::default();
+pub(crate) fn compile_root(
+    json: &Value,
+    paths: PathDialect,
+) -> Result<(Node, Vec<MappingFault>), Vec<MappingFault>> {
+    let mut compiler = Compiler {
+        paths,
+        ..Compiler::default()
+    };
     let root = match json {
         Value::Object(members) => match with_root_directive(members) {
             Ok(Some(rewritten)) => compiler.node(&rewritten, &Place::ROOT),
@@ -108,6 +114,7 @@ pub(crate) fn is_directive(value: &Value) -> bool {
 pub(crate) struct Compiler {
     faults: Vec<MappingFault>,
     warnings: Vec<MappingFault>,
+    pub(crate) paths: PathDialect,
 }
 
 impl Compiler {
@@ -184,14 +191,14 @@ impl Compiler {
     ) -> Node {
         match name {
             "@path" => match option {
-                Value::String(text) => Node::Path(Path::parse(text)),
+                Value::String(text) => Node::Path(Path::parse(text, self.paths)),
                 other => match self.dynamic(other, place) {
                     Some(dynamic) => Node::PathFrom(dynamic),
                     None => Node::Undefined,
                 },
             },
             "@template" => match option {
-                Value::String(text) => Node::Template(Template::parse(text)),
+                Value::String(text) => Node::Template(Template::parse(text, self.paths)),
                 other => match self.dynamic(other, place) {
                     Some(dynamic) => Node::TemplateFrom(dynamic),
                     None => Node::Undefined,
@@ -246,6 +253,7 @@ impl Compiler {
         Some(Box::new(Dynamic {
             location: place.to_string(),
             text,
+            paths: self.paths,
         }))
     }
 

@@ -27,6 +27,7 @@ pub use liquid::{
     LiquidError, MAX_LIQUID_BYTES, MAX_LIQUID_DEPTH, MAX_LIQUID_STEPS, MAX_LIQUID_UNITS,
 };
 pub use mapping::Mapping;
+pub use path::PathDialect;
 pub use schema::{
     Blank, CleanOptions, Condition, FieldSchema, FieldType, Format, Match, Note, Operator,
     Required, Schema, Validated, Violation,

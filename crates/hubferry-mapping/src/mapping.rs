@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::compile::compile_root;
 use crate::fault::{MappingFault, ResolveError};
 use crate::node::Node;
+use crate::path::PathDialect;
 use crate::text::kind_name;
 
 /// A field map, compiled once; resolving it never changes it, nor the event.
@@ -33,7 +34,15 @@ impl Mapping {
     /// # Errors
     /// All faults of the mapping, each with its place.
     pub fn compile(json: &Value) -> Result<Self, Vec<MappingFault>> {
-        let (root, warnings) = compile_root(json)?;
+        Self::compile_with(json, PathDialect::Reference)
+    }
+
+    /// The same with the paths in another dialect.
+    ///
+    /// # Errors
+    /// All faults of the mapping, each with its place.
+    pub fn compile_with(json: &Value, paths: PathDialect) -> Result<Self, Vec<MappingFault>> {
+        let (root, warnings) = compile_root(json, paths)?;
         Ok(Self { root, warnings })
     }
 

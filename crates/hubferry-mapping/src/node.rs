@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::directives::{ArrayPath, Case, Flatten, If, Json, Merge, Replace};
 use crate::fault::ResolveError;
 use crate::liquid::Liquid;
-use crate::path::Path;
+use crate::path::{Path, PathDialect};
 use crate::resolved::Resolved;
 use crate::template::Template;
 
@@ -41,6 +41,7 @@ pub(crate) enum Node {
 pub(crate) struct Dynamic {
     pub(crate) location: String,
     pub(crate) text: Node,
+    pub(crate) paths: PathDialect,
 }
 
 /// `@liquid`: a template and its place in the mapping.
@@ -87,12 +88,12 @@ impl Node {
             ),
             Self::Path(path) => event.and_then(|event| path.lookup(event)).into(),
             Self::PathFrom(dynamic) => {
-                let path = Path::parse(&dynamic.resolve(event)?);
+                let path = Path::parse(&dynamic.resolve(event)?, dynamic.paths);
                 event.and_then(|event| path.lookup(event)).into()
             }
             Self::Template(template) => Resolved::text(template.fill(event)),
             Self::TemplateFrom(dynamic) => {
-                Resolved::text(Template::parse(&dynamic.resolve(event)?).fill(event))
+                Resolved::text(Template::parse(&dynamic.resolve(event)?, dynamic.paths).fill(event))
             }
             Self::If(directive) => directive.resolve(event)?,
             Self::Case(directive) => directive.resolve(event)?,

@@ -1,10 +1,22 @@
-//! Paths into an event, in the reference's dialect.
+//! Paths into an event.
+
+mod extended;
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
 use crate::text::is_truthy;
+
+/// How paths are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PathDialect {
+    /// As the reference reads them: a key with a dot in it cannot be addressed.
+    #[default]
+    Reference,
+    /// The same, with `\` before a dot, and with quotes around keys that hold dots: `a\.b`, `['a.b']`.
+    Extended,
+}
 
 /// A path, split once. The empty path is the root value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,18 +33,35 @@ struct Piece {
 
 impl Path {
     /// A path as `@path` takes it: the first `$.` is removed wherever it stands.
-    pub(crate) fn parse(text: &str) -> Self {
-        Self::bare(&text.replacen("$.", "", 1))
+    pub(crate) fn parse(text: &str, dialect: PathDialect) -> Self {
+        match dialect {
+            PathDialect::Reference => Self::bare(&text.replacen("$.", "", 1), dialect),
+            PathDialect::Extended => {
+                let pieces = extended::split_without_dollar(text).into_iter();
+                Self::of(pieces.filter(|piece| !piece.is_empty()))
+            }
+        }
     }
 
     /// A path as it stands between the braces of a template.
-    pub(crate) fn bare(text: &str) -> Self {
-        let pieces = split(text)
-            .into_iter()
-            .filter(|piece| !piece.is_empty())
-            .map(|piece| Piece::new(&piece.replace(is_quote, "")))
-            .collect();
-        Self { pieces }
+    pub(crate) fn bare(text: &str, dialect: PathDialect) -> Self {
+        match dialect {
+            PathDialect::Reference => {
+                let pieces = split(text).into_iter().filter(|piece| !piece.is_empty());
+                Self::of(pieces.map(|piece| piece.replace(is_quote, "")))
+            }
+            PathDialect::Extended => {
+                let pieces = extended::split(text).into_iter();
+                Self::of(pieces.filter(|piece| !piece.is_empty()))
+            }
+        }
+    }
+
+    fn of(pieces: impl IntoIterator<Item = String>) -> Self {
+        let pieces = pieces.into_iter().map(|piece| Piece::new(&piece));
+        Self {
+            pieces: pieces.collect(),
+        }
     }
 
     /// A path of keys that are already apart.
@@ -133,7 +162,9 @@ mod tests {
     use super::*;
 
     fn at(path: &str, event: &Value) -> Option<Value> {
-        Path::parse(path).lookup(event).map(Cow::into_owned)
+        Path::parse(path, PathDialect::Reference)
+            .lookup(event)
+            .map(Cow::into_owned)
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::path::Path;
+use crate::path::{Path, PathDialect};
 use crate::text::{js_trim, push_js_text};
 
 /// A template, split once into its texts and paths.
@@ -20,11 +20,11 @@ enum Piece {
 impl Template {
     /// Every text is a template: what is no complete pair of braces stays as it is. Triple braces are found first,
     /// and what a path yields is never scanned again.
-    pub(crate) fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str, dialect: PathDialect) -> Self {
         let mut pieces = Vec::new();
-        for piece in cut(text, "{{{", "}}}") {
+        for piece in cut(text, "{{{", "}}}", dialect) {
             match piece {
-                Piece::Text(text) => pieces.extend(cut(&text, "{{", "}}")),
+                Piece::Text(text) => pieces.extend(cut(&text, "{{", "}}", dialect)),
                 path @ Piece::Path(_) => pieces.push(path),
             }
         }
@@ -50,7 +50,7 @@ impl Template {
 }
 
 /// Finds from the left: the opening, one or more characters but `}`, the closing.
-fn cut(text: &str, open: &str, close: &str) -> Vec<Piece> {
+fn cut(text: &str, open: &str, close: &str, dialect: PathDialect) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut done = 0;
     let mut from = 0;
@@ -64,7 +64,7 @@ fn cut(text: &str, open: &str, close: &str) -> Vec<Piece> {
                     pieces.push(Piece::Text(text[done..start].to_owned()));
                 }
                 let inner = &text[inner_start..inner_start + length];
-                pieces.push(Piece::Path(Path::bare(js_trim(inner))));
+                pieces.push(Piece::Path(Path::bare(js_trim(inner), dialect)));
                 from = inner_start + length + close.len();
                 done = from;
             }
@@ -116,7 +116,7 @@ mod tests {
         ];
         for (template, expected) in cases {
             assert_eq!(
-                Template::parse(template).fill(Some(&event)),
+                Template::parse(template, PathDialect::Reference).fill(Some(&event)),
                 expected,
                 "{template}"
             );

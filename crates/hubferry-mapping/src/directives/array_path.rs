@@ -27,7 +27,7 @@ pub(crate) fn compile_array_path(
     };
     let first = place.inside("0");
     let root = match parts.first() {
-        Some(Value::String(text)) => Node::Path(Path::parse(text)),
+        Some(Value::String(text)) => Node::Path(Path::parse(text, compiler.paths)),
         Some(value) if is_directive(value) => compiler.node(value, &first),
         Some(other) => compiler.wrong_type(other, &first, "a text or a directive"),
         None => compiler.fault(&first, "is required"),

@@ -180,6 +180,27 @@ fn paths() {
 }
 
 #[test]
+fn keys_with_dots_are_out_of_reach_unless_the_dialect_is_extended() {
+    let event = json!({"a.b": 1, "p": "a\\.b", "t": "{{a\\.b}}", "list": [{"c.d": 2}]});
+    let json = json!({
+        "path": {"@path": "$.a\\.b"},
+        "dynamic": {"@path": {"@path": "p"}},
+        "template": {"@template": "{{['a.b']}}"},
+        "dynamic_template": {"@template": {"@path": "t"}},
+        "array": {"@arrayPath": ["$.list", {"x": {"@path": "['c.d']"}}]},
+    });
+    let resolve = |mapping: Mapping| mapping.resolve(&event).unwrap().unwrap();
+    assert_eq!(
+        resolve(Mapping::compile(&json).unwrap()),
+        json!({"template": "", "dynamic_template": "", "array": [{}]})
+    );
+    assert_eq!(
+        resolve(Mapping::compile_with(&json, PathDialect::Extended).unwrap()),
+        json!({"path": 1, "dynamic": 1, "template": "1", "dynamic_template": "1", "array": [{"x": 2}]})
+    );
+}
+
+#[test]
 fn a_dynamic_option_must_become_a_text() {
     for directive in ["@path", "@template"] {
         let mapping = Mapping::compile(&json!({"x": {directive: {"@path": "p"}}})).unwrap();

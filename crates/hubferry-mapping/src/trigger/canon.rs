@@ -22,7 +22,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// A path of keys, each with its symbols escaped.
+/// A path of keys, each with its symbols escaped, the first also where it would be a number or a word with a meaning.
 pub(super) fn write_path<'k>(
     f: &mut fmt::Formatter<'_>,
     keys: impl IntoIterator<Item = &'k str>,
@@ -30,6 +30,10 @@ pub(super) fn write_path<'k>(
     for (index, key) in keys.into_iter().enumerate() {
         if index > 0 {
             f.write_str(".")?;
+        } else if matches!(key, "and" | "or" | "in" | "true" | "false" | "null")
+            || key.starts_with(|c: char| c.is_ascii_digit() || c == '-')
+        {
+            f.write_str("\\")?;
         }
         for c in key.chars() {
             if !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) {

@@ -422,6 +422,10 @@ fn the_full_dialect_says_what_is_written() {
         ("properties.list[9] = null", true),
         ("properties.s.length = 2", false),
         ("properties.n.q = null", true),
+        (
+            r"\in = null and \0a = null and \-x = null and \true.x = null",
+            true,
+        ),
         // Blanks do not matter.
         ("properties.price>=10", true),
         ("properties.price!=10", false),
