@@ -11,6 +11,7 @@ use crate::config::{self, Loaded, Surroundings};
 use crate::exit::Failure;
 use crate::log::{self, Usual};
 use crate::output::{self, Form};
+use crate::workbench::{self, Tool};
 use crate::{check, demo, produce, run, sim};
 
 const EXAMPLES: &str = "\
@@ -65,6 +66,8 @@ enum Command {
     Produce(ProduceArgs),
     /// Check configuration and mappings; with --live, broker, Redis and token too
     Check(CheckArgs),
+    #[command(flatten)]
+    Workbench(Tool),
     /// Serve the HubSpot simulator
     Sim(SimArgs),
     /// About the configuration file
@@ -212,6 +215,10 @@ fn dispatch(cli: Cli, around: &Surroundings) -> Result<(), Failure> {
             };
             let loaded = load(&paths, around)?;
             runtime()?.block_on(Box::pin(check::check(loaded, asked)))
+        }
+        Command::Workbench(tool) => {
+            log::start(Usual::Warn, around);
+            workbench::work(tool, &paths, around, form)
         }
         Command::Sim(args) => {
             log::start(Usual::Info, around);

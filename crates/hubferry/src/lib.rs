@@ -14,6 +14,7 @@ mod demo;
 mod produce;
 mod run;
 mod sim;
+mod workbench;
 
 mod intake;
 mod portals;
