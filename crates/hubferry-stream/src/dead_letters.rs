@@ -237,15 +237,18 @@ impl KafkaDeadLetters {
             .map_err(|(error, _)| error)
     }
 
+    /// A letter may come from a source that this worker does not read, when the fleet's memory kept what another run
+    /// left. Whether that source has a topic for dead letters is unknown; those of this worker's sources exist.
     fn target(&self, letter: &DeadLetter) -> Target {
+        let own = self.targets.get(&letter.origin.topic).cloned();
         let other = || Target {
-            topic: self.template.of(letter.origin.topic.as_str()),
+            topic: self.targets.values().next().map_or_else(
+                || self.template.of(letter.origin.topic.as_str()),
+                |target| target.topic.clone(),
+            ),
             same_partitions: false,
         };
-        self.targets
-            .get(&letter.origin.topic)
-            .cloned()
-            .unwrap_or_else(other)
+        own.unwrap_or_else(other)
     }
 
     async fn close(self) {
@@ -304,8 +307,10 @@ impl Parcel {
         };
         if self.value.len() == letter.value.len() {
             let hash = hex(&Sha256::digest(&letter.value));
-            self.added
-                .push((format!("{PREFIX}truncated"), b"1".to_vec()));
+            if !letter.truncated {
+                self.added
+                    .push((format!("{PREFIX}truncated"), b"1".to_vec()));
+            }
             self.added.push((
                 format!("{PREFIX}truncated.bytes"),
                 letter.value.len().to_string().into_bytes(),
@@ -370,6 +375,21 @@ pub struct FileDeadLetters {
 }
 
 impl FileDeadLetters {
+    /// Whether the file can be written: makes it when it is not there, and leaves alone what is in it.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::WriteDeadLetters`] when it cannot.
+    pub fn check(path: &Path) -> Result<(), StreamError> {
+        let opened = File::options().create(true).append(true).open(path);
+        opened
+            .map(drop)
+            .map_err(|source| StreamError::WriteDeadLetters {
+                path: path.to_owned(),
+                source,
+            })
+    }
+
     /// Creates the file, or empties it.
     ///
     /// # Errors

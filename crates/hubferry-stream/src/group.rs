@@ -127,9 +127,18 @@ impl ClientContext for Group {
 #[derive(Debug, Default)]
 pub(crate) struct Logged {
     last_error: Mutex<Option<String>>,
+    quiet: bool,
 }
 
 impl Logged {
+    /// For a client whose caller turns every failure into one line of its own: the library's lines are debug lines.
+    pub(crate) fn quiet() -> Self {
+        Self {
+            quiet: true,
+            ..Self::default()
+        }
+    }
+
     /// What the client library complained about last.
     pub(crate) fn last_error(&self) -> Option<String> {
         self.last_error
@@ -141,7 +150,11 @@ impl Logged {
 
 impl ClientContext for Logged {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
+        if self.quiet {
+            tracing::debug!(?level, facility, message, "kafka client");
+        } else {
+            log(level, facility, message);
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

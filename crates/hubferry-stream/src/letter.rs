@@ -23,6 +23,8 @@ pub struct DeadLetter {
     pub key: Option<Bytes>,
     /// The original bytes; of an envelope the one element after the envelope's defaults were applied.
     pub value: Bytes,
+    /// The value is not the original, which is gone: it says what is still known.
+    pub truncated: bool,
     /// The original headers.
     pub original_headers: Vec<(String, Bytes)>,
     /// The original time in milliseconds since 1970.

@@ -87,7 +87,7 @@ impl DeadLetter {
         };
         let short = |value: &str| Some(cut(value, SHORT_BYTES).to_owned());
         let replay = self.replay.as_ref();
-        let values: [(&str, Option<String>); 28] = [
+        let values: [(&str, Option<String>); 29] = [
             ("dlq.version", Some(VERSION.to_owned())),
             ("dlq.id", Some(self.id())),
             (
@@ -137,6 +137,7 @@ impl DeadLetter {
                 "replay.last_at",
                 replay.map(|replay| rfc3339(replay.last_ms)),
             ),
+            ("truncated", self.truncated.then(|| "1".to_owned())),
         ];
         let mut headers: Vec<(String, Vec<u8>)> = values
             .into_iter()

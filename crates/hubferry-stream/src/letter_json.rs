@@ -32,7 +32,7 @@ impl DeadLetter {
     }
 
     /// The fields in the order of the specification; absent ones are null.
-    fn fields(&self) -> [(&'static str, Value); 32] {
+    fn fields(&self) -> [(&'static str, Value); 33] {
         let replay = self.replay.as_ref();
         [
             ("dlq.version", 1.into()),
@@ -72,6 +72,7 @@ impl DeadLetter {
                 "replay.last_at",
                 replay.map(|replay| rfc3339(replay.last_ms)).into(),
             ),
+            ("truncated", self.truncated.then_some(1).into()),
             ("traceparent", self.traceparent.clone().into()),
         ]
     }

@@ -16,6 +16,7 @@ pub(crate) fn sample() -> DeadLetter {
         element: Some(7),
         key: Some(Bytes::from_static(b"u1")),
         value: Bytes::from_static(br#"{"type":"identify","userId":"u1","n":12345678901234567890}"#),
+        truncated: false,
         original_headers: vec![("source".to_owned(), Bytes::from_static(b"web"))],
         written_ms: 1_767_225_600_123,
         group: Some("hubferry".to_owned()),
@@ -191,6 +192,19 @@ fn a_line_of_a_file_says_which_and_keeps_what_is_no_object_as_text() {
         );
         assert!(line.get("event").is_none() && line.get("origin.group").is_none());
     }
+}
+
+#[test]
+fn a_value_that_is_not_the_original_says_so() {
+    let letter = DeadLetter {
+        truncated: true,
+        ..sample()
+    };
+    let said = ("hubferry.truncated".to_owned(), b"1".to_vec());
+    assert!(letter.headers().contains(&said));
+    assert_eq!(letter.to_json()["truncated"], 1);
+    assert!(!sample().headers().contains(&said));
+    assert_eq!(sample().to_json().get("truncated"), None);
 }
 
 #[test]

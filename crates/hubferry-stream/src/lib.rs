@@ -24,6 +24,7 @@ mod place;
 mod poller;
 mod probe;
 mod produce;
+mod reread;
 mod settings;
 mod source;
 mod wire;
@@ -40,5 +41,6 @@ pub use letter::{
 pub use place::{Message, Offset, Partition, Place, Position, Topic};
 pub use probe::{Reached, ensure_topic, reachable};
 pub use produce::{Produced, Producer};
+pub use reread::read_at;
 pub use settings::{ClientSettings, GroupProtocol, KafkaSettings};
 pub use source::{Intake, Revocation, Source};

@@ -40,7 +40,7 @@ pub async fn reachable(client: &ClientSettings, within: Duration) -> Result<Reac
 
 fn probe(client: &ClientSettings, within: Duration) -> Result<Reached, StreamError> {
     let consumer: BaseConsumer<Logged> =
-        BaseConsumer::from_config_and_context(&client.config()?, Logged::default())
+        BaseConsumer::from_config_and_context(&client.config()?, Logged::quiet())
             .map_err(|error| config_error(&error))?;
     let metadata = match consumer.fetch_metadata(None, within) {
         Ok(metadata) => metadata,
@@ -59,7 +59,7 @@ fn probe(client: &ClientSettings, within: Duration) -> Result<Reached, StreamErr
 }
 
 /// The library's own reason for a failed request is a time-out; what really happened waits among its events.
-fn explain(
+pub(crate) fn explain(
     consumer: &BaseConsumer<Logged>,
     client: &ClientSettings,
     within: Duration,

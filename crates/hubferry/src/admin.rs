@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Admin;
 use crate::exit::Failure;
-use crate::metrics;
+use crate::metrics::{self, Latency};
 use crate::run::Watched;
 use crate::worker::Board;
 
@@ -27,6 +27,7 @@ pub(crate) struct Seen {
     pub(crate) portals: Watched,
     pub(crate) ids: Vec<String>,
     pub(crate) config_hash: String,
+    pub(crate) latency: Latency,
 }
 
 /// A running endpoint.
@@ -110,8 +111,7 @@ async fn ready(State(seen): State<Arc<Seen>>) -> Response {
 }
 
 async fn show_metrics(State(seen): State<Arc<Seen>>) -> Response {
-    let board = seen.board.borrow().clone();
-    match metrics::text(&board, &seen.portals, &seen.ids, &seen.config_hash).await {
+    match metrics::text(&seen).await {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }

@@ -8,6 +8,7 @@ use crate::exit::Failure;
 use crate::output::{self, Form};
 use crate::portals::{self, START_PATIENCE};
 use crate::run::{kafka_client, tell_warnings};
+use crate::words::{counted, size};
 
 /// What was asked of a check.
 #[derive(Clone, Copy, Debug)]
@@ -60,8 +61,8 @@ pub(crate) async fn check(loaded: Loaded, asked: Asked) -> Result<(), Failure> {
     }
     if asked.strict && !warnings.is_empty() {
         return Err(Failure::Usage(format!(
-            "{} warnings, and --strict",
-            warnings.len()
+            "{}, and --strict",
+            counted(size(warnings.len()), "warning")
         )));
     }
     Ok(())
@@ -79,9 +80,10 @@ fn shape(configuration: &Configuration) -> String {
         .filter(|mapping| mapping.enabled)
         .count();
     format!(
-        "configuration {}: {} destinations, {mappings} mappings",
+        "configuration {}: {}, {}",
         configuration.hash,
-        enabled.len()
+        counted(size(enabled.len()), "destination"),
+        counted(size(mappings), "mapping"),
     )
 }
 
@@ -91,8 +93,9 @@ async fn live(configuration: &Configuration, found: &mut Vec<String>, trouble: &
         match reachable(&client, START_PATIENCE).await {
             Ok(reached) => {
                 found.push(format!(
-                    "kafka at {}: {} brokers",
-                    client.brokers, reached.brokers
+                    "kafka at {}: {}",
+                    client.brokers,
+                    counted(size(reached.brokers), "broker")
                 ));
                 let template = DeadLetterTopic::parse(&kafka.dead_letter_topic);
                 for topic in &kafka.topics {
@@ -100,7 +103,10 @@ async fn live(configuration: &Configuration, found: &mut Vec<String>, trouble: &
                     for name in std::iter::once(topic.clone()).chain(parked) {
                         match reached.topics.get(&name) {
                             Some(partitions) => {
-                                found.push(format!("topic {name}: {partitions} partitions"))
+                                found.push(format!(
+                                    "topic {name}: {}",
+                                    counted(size(*partitions), "partition")
+                                ));
                             }
                             None => trouble.push(format!(
                                 "topic `{name}` does not exist at {}",

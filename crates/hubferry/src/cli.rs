@@ -180,7 +180,7 @@ fn dispatch(cli: Cli, around: &Surroundings) -> Result<(), Failure> {
     match cli.command {
         Command::Demo(args) => {
             log::start(Usual::Warn, around);
-            runtime()?.block_on(Box::pin(demo::demo(args.seed, form)))
+            run_to_end(Box::pin(demo::demo(args.seed, form)))
         }
         Command::Run(args) => match args.input {
             Some(input) => {
@@ -191,18 +191,18 @@ fn dispatch(cli: Cli, around: &Surroundings) -> Result<(), Failure> {
                     dead_letters: args.dead_letters,
                     form,
                 };
-                runtime()?.block_on(Box::pin(run::over_file(loaded, asked)))
+                run_to_end(Box::pin(run::over_file(loaded, asked)))
             }
             None => {
                 log::start(Usual::Info, around);
                 let loaded = load(&paths, around)?;
-                runtime()?.block_on(Box::pin(run::over_kafka(loaded)))
+                run_to_end(Box::pin(run::over_kafka(loaded)))
             }
         },
         Command::Produce(args) => {
             log::start(Usual::Warn, around);
             let loaded = load(&paths, around)?;
-            runtime()?.block_on(Box::pin(produce::produce(
+            run_to_end(Box::pin(produce::produce(
                 loaded, &args.file, args.topic, form,
             )))
         }
@@ -214,7 +214,7 @@ fn dispatch(cli: Cli, around: &Surroundings) -> Result<(), Failure> {
                 form,
             };
             let loaded = load(&paths, around)?;
-            runtime()?.block_on(Box::pin(check::check(loaded, asked)))
+            run_to_end(Box::pin(check::check(loaded, asked)))
         }
         Command::Workbench(tool) => {
             log::start(Usual::Warn, around);
@@ -222,7 +222,7 @@ fn dispatch(cli: Cli, around: &Surroundings) -> Result<(), Failure> {
         }
         Command::Sim(args) => {
             log::start(Usual::Info, around);
-            runtime()?.block_on(Box::pin(sim::sim(args.listen, args.faults, args.seed)))
+            run_to_end(Box::pin(sim::sim(args.listen, args.faults, args.seed)))
         }
         Command::Config(args) => match args.command {
             ConfigCommand::Reference => output::print(config::REFERENCE),
@@ -240,11 +240,17 @@ fn load(paths: &[PathBuf], around: &Surroundings) -> Result<Loaded, Failure> {
     config::load(paths, around).map_err(Failure::Problems)
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
+/// Runs a command on a runtime of its own.
+fn run_to_end(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::Outside(format!("could not start the runtime: {error}")))
+        .map_err(|error| Failure::Outside(format!("could not start the runtime: {error}")))?;
+    let ended = runtime.block_on(command);
+    // Everything that must be waited for has been. What is left are threads that wait for something that may never
+    // come: a line on standard input, a broker that does not answer.
+    runtime.shutdown_background();
+    ended
 }
 
 #[cfg(test)]

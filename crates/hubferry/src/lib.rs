@@ -22,6 +22,7 @@ mod worker;
 
 mod closing;
 mod holds;
+mod links;
 mod scribe;
 mod signals;
 mod tally;
@@ -32,6 +33,7 @@ mod hints;
 mod metrics;
 mod progress;
 mod report;
+mod words;
 
 mod clock;
 mod log;

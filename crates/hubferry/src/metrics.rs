@@ -3,14 +3,61 @@
 //! Everything is counted once, where it happens; a scrape copies the sums into fresh metrics. Label values come from
 //! closed sets: mappings, endpoints, codes, partitions.
 
+use std::time::Duration;
+
+use hubferry_delivery::MappingIndex;
+use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType, Summary};
 use prometheus::{
-    Encoder, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts,
+    Registry, TextEncoder,
     core::{Collector, GenericCounter},
 };
 
+use crate::admin::Seen;
+use crate::links::Expired;
 use crate::report::name;
 use crate::run::Watched;
 use crate::worker::Board;
+
+/// How long events take from being appended to the topic to being finished, by mapping. The one metric that is kept
+/// while the worker works: a distribution cannot be made afterwards. Cheap to clone; all clones count together.
+#[derive(Clone)]
+pub(crate) struct Latency {
+    all: Option<HistogramVec>,
+    by_mapping: Vec<Histogram>,
+}
+
+/// From a batch that was not waited for, to an hour's backlog.
+const LATENCIES: [f64; 14] = [
+    0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 1_800.0, 3_600.0,
+];
+
+impl Latency {
+    /// For these mappings, by index.
+    pub(crate) fn of(ids: &[String]) -> Self {
+        let options = HistogramOpts::new(
+            "hubferry_event_latency_seconds",
+            "Time from the append of the message to the end of a delivery.",
+        )
+        .buckets(LATENCIES.to_vec());
+        // The name and the buckets are constants that are valid; a test looks at them.
+        let all = HistogramVec::new(options, &["mapping"]).ok();
+        let by_mapping = all
+            .iter()
+            .flat_map(|all| ids.iter().map(|id| all.with_label_values(&[id])))
+            .collect();
+        Self { all, by_mapping }
+    }
+
+    /// A delivery of this mapping ended so long after its message was appended. Clocks of others may run ahead of ours.
+    pub(crate) fn ended(&self, mapping: MappingIndex, milliseconds: i64) {
+        let index = usize::try_from(mapping.0).unwrap_or(usize::MAX);
+        let milliseconds = u64::try_from(milliseconds).unwrap_or_default();
+        if let Some(histogram) = self.by_mapping.get(index) {
+            histogram.observe(Duration::from_millis(milliseconds).as_secs_f64());
+        }
+    }
+}
 
 /// One scrape.
 struct Page(Registry);
@@ -20,20 +67,57 @@ struct Page(Registry);
 /// # Errors
 ///
 /// When two metrics disagree, which is a bug.
-pub(crate) async fn text(
-    board: &Board,
-    watched: &Watched,
-    ids: &[String],
-    config_hash: &str,
-) -> Result<String, prometheus::Error> {
+pub(crate) async fn text(seen: &Seen) -> Result<String, prometheus::Error> {
     let page = Page(Registry::new());
-    page.of_board(board, ids)?;
-    page.of_portals(watched)?;
-    page.of_limiters(watched).await?;
-    page.info(config_hash)?;
+    let board = seen.board.borrow().clone();
+    page.of_board(&board, &seen.ids, &seen.portals.expired)?;
+    page.of_portals(&seen.portals)?;
+    page.of_limiters(&seen.portals).await?;
+    page.info(&seen.config_hash)?;
+    if let Some(latency) = &seen.latency.all {
+        page.register(latency.clone())?;
+    }
+    let mut families = page.0.gather();
+    families.extend(request_seconds(&seen.portals));
     let mut out = Vec::new();
-    TextEncoder::new().encode(&page.0.gather(), &mut out)?;
+    TextEncoder::new().encode(&families, &mut out)?;
     Ok(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// Sum and count of the time spent waiting for HubSpot; the books keep no more than that.
+fn request_seconds(watched: &Watched) -> Option<MetricFamily> {
+    let mut metrics = Vec::new();
+    for portal in &watched.portals {
+        for (endpoint, stats) in portal.stats.snapshot().calls {
+            let mut summary = Summary::default();
+            summary.set_sample_count(stats.calls);
+            summary.set_sample_sum(stats.waited.as_secs_f64());
+            let mut metric = Metric::default();
+            metric.set_summary(summary);
+            metric.set_label(vec![
+                label("endpoint", &endpoint),
+                label("portal", &portal.name),
+            ]);
+            metrics.push(metric);
+        }
+    }
+    // A family without metrics cannot be printed.
+    if metrics.is_empty() {
+        return None;
+    }
+    let mut family = MetricFamily::default();
+    family.set_name("hubferry_http_request_seconds".to_owned());
+    family.set_help("Time from sending a call to its answer.".to_owned());
+    family.set_field_type(MetricType::SUMMARY);
+    family.set_metric(metrics);
+    Some(family)
+}
+
+fn label(name: &str, value: &str) -> LabelPair {
+    let mut label = LabelPair::default();
+    label.set_name(name.to_owned());
+    label.set_value(value.to_owned());
+    label
 }
 
 impl Page {
@@ -60,7 +144,12 @@ impl Page {
         Ok(metric)
     }
 
-    fn of_board(&self, board: &Board, ids: &[String]) -> Result<(), prometheus::Error> {
+    fn of_board(
+        &self,
+        board: &Board,
+        ids: &[String],
+        expired: &Expired,
+    ) -> Result<(), prometheus::Error> {
         let tally = &board.tally;
         let consumed = self.counter(
             "hubferry_events_consumed_total",
@@ -92,12 +181,16 @@ impl Page {
         }
         let dead = self.counter(
             "hubferry_dead_letters_total",
-            "Dead deliveries.",
+            "Dead deliveries, and associations that waited in vain.",
             &["class", "mapping", "stage"],
         )?;
         for (cause, deaths) in &tally.causes {
             dead.with_label_values(&[deaths.class, name(cause.mapping, ids), deaths.stage])
                 .inc_by(deaths.count);
+        }
+        for (mapping, count) in expired.by_mapping() {
+            dead.with_label_values(&["input", mapping.as_str(), "association"])
+                .inc_by(count);
         }
         let buffered = self.gauge(
             "hubferry_buffered_bytes",

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use deadpool_redis::{Pool, Runtime};
 use hubferry_delivery::{SchedulerSettings, Stats};
-use hubferry_hubspot::{Client, ClientSettings};
-use hubferry_limiter::{LimitName, LimitSettings, Limiter, LimiterOptions, Scope};
+use hubferry_hubspot::{Client, ClientSettings, ProbeError};
+use hubferry_limiter::{Ask, Class, LimitName, LimitSettings, Limiter, LimiterOptions, Scope};
 use hubferry_memory::{LocalLimits, Memory};
 use tokio_util::sync::CancellationToken;
 
@@ -29,10 +29,11 @@ pub(crate) struct Portal {
 /// Whether HubSpot is asked before the first event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Probe {
-    /// Ask who the token belongs to; refused tokens end the start.
+    /// It has to say who the token belongs to.
     First,
-    /// The first call will show.
-    Never,
+    /// It has to be there and must not refuse the token. What else it answers does not matter: a stand-in may know
+    /// nothing of accounts.
+    Reachable,
 }
 
 /// How long everything outside has to answer at the start.
@@ -54,7 +55,7 @@ pub(crate) async fn open(
         let client = client(destination)?;
         let portal_id = match probe {
             Probe::First => Some(ask(destination, &client).await?),
-            Probe::Never => destination.hubspot.portal_id,
+            Probe::Reachable => greet(destination, &client).await?,
         };
         let portal = portal_id.map_or_else(|| destination.name.clone(), |id| id.to_string());
         let scope = format!("{portal}:{}", app(destination));
@@ -68,6 +69,9 @@ pub(crate) async fn open(
                 made
             }
         };
+        if redis.is_none() {
+            count_probe(&limiter).await;
+        }
         let memory = match redis.zip(configuration.redis.as_ref()) {
             Some((pool, redis)) => Memory::redis(pool.clone(), &redis.prefix, &portal),
             None => Memory::local(LocalLimits::default()),
@@ -121,13 +125,44 @@ pub(crate) async fn ask(destination: &Destination, client: &Client) -> Result<u6
         .probe(&CancellationToken::new())
         .await
         .map_err(|error| outside(destination, &error.to_string()))?;
-    let found = account.portal_id.get();
+    expected(destination, account.portal_id.get())
+}
+
+/// Asks likewise, but only a refusal or no connection at all ends the start.
+async fn greet(destination: &Destination, client: &Client) -> Result<Option<u64>, Failure> {
+    match client.probe(&CancellationToken::new()).await {
+        Ok(account) => expected(destination, account.portal_id.get()).map(Some),
+        Err(
+            error @ (ProbeError::Unauthorized { .. }
+            | ProbeError::Forbidden { .. }
+            | ProbeError::Connect { .. }),
+        ) => Err(outside(destination, &error.to_string())),
+        Err(
+            ProbeError::Timeout { .. }
+            | ProbeError::Passing { .. }
+            | ProbeError::Unexpected { .. }
+            | ProbeError::Stopped,
+        ) => Ok(destination.hubspot.portal_id),
+    }
+}
+
+fn expected(destination: &Destination, found: u64) -> Result<u64, Failure> {
     match destination.hubspot.portal_id {
         Some(wanted) if wanted != found => Err(outside(
             destination,
             &format!("the token belongs to portal {found}, but hubspot.portal_id says {wanted}"),
         )),
         _ => Ok(found),
+    }
+}
+
+/// HubSpot has counted the question who the token belongs to; so does the limiter, which could not be asked before. A
+/// fresh limiter grants it at once.
+async fn count_probe(limiter: &Limiter) {
+    let ask = Ask::new([LimitName::new("ten_seconds")], Class::Live);
+    match limiter.acquire(&ask, &CancellationToken::new()).await {
+        Ok(permit) => drop(permit),
+        Err(error) => tracing::debug!(%error, "the first call was not counted"),
     }
 }
 

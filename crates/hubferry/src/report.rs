@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::hints::hint;
 use crate::tally::Tally;
+use crate::words::{counted, grouped, size, wrapped};
 
 /// Links that wait for their contact.
 #[derive(Clone, Default, Debug)]
@@ -87,10 +88,11 @@ impl Report {
         line(
             &mut page,
             format_args!(
-                "{} events, {} deliveries in {:.1} s with {calls} calls",
-                tally.events,
-                tally.deliveries,
+                "{}, {} in {:.1} s with {}",
+                counted(tally.events, "event"),
+                deliveries(tally.deliveries),
                 self.elapsed.as_secs_f64(),
+                counted(calls, "call"),
             ),
         );
         line(
@@ -115,25 +117,20 @@ impl Report {
             ),
         );
         for (endpoint, count) in &self.calls {
-            line(&mut page, format_args!("  {count:>6} calls  {endpoint}"));
+            let noun = if *count == 1 { "call " } else { "calls" };
+            line(&mut page, format_args!("  {count:>6} {noun}  {endpoint}"));
         }
         if self.throttled > 0 {
             line(
                 &mut page,
                 format_args!(
-                    "  {} calls were refused by the rate limit and made again",
-                    self.throttled
+                    "  {} refused by the rate limit, and made again",
+                    counted(self.throttled, "call")
                 ),
             );
         }
         if self.waiting.count > 0 {
-            line(
-                &mut page,
-                format_args!(
-                    "{} associations wait for a contact that never came; without Redis they end here",
-                    self.waiting.count
-                ),
-            );
+            page.push_str(&self.waiting.to_text());
         }
         if !tally.causes.is_empty() {
             line(
@@ -141,6 +138,61 @@ impl Report {
                 format_args!("dead letters in {}:", dead_letters.display()),
             );
             page.push_str(&causes(tally, &self.ids));
+        }
+        page
+    }
+}
+
+fn deliveries(number: u64) -> String {
+    if number == 1 {
+        "1 delivery".to_owned()
+    } else {
+        format!("{} deliveries", grouped(number))
+    }
+}
+
+/// Links that are named on a page.
+const NAMED_LINKS: usize = 10;
+
+impl Waiting {
+    /// How many wait, and some of them. Those that Redis keeps go on waiting; those of this process cannot.
+    fn to_text(&self) -> String {
+        let mut page = String::new();
+        let verb = if self.count == 1 { "waits" } else { "wait" };
+        let fate = if self.links.is_empty() {
+            "Redis remembers, and a later contact is associated"
+        } else {
+            "without Redis that ends here"
+        };
+        line(
+            &mut page,
+            format_args!(
+                "{} {verb} for a contact that did not come; {fate}{}",
+                counted(self.count, "association"),
+                if self.links.is_empty() { "" } else { ":" },
+            ),
+        );
+        for link in self.links.iter().take(NAMED_LINKS) {
+            let from = link
+                .origin
+                .as_ref()
+                .map_or_else(String::new, |origin| format!(", line {}", origin.offset));
+            line(
+                &mut page,
+                format_args!(
+                    "  {} {}  ({}{from})",
+                    link.from_object.as_str(),
+                    link.from.as_str(),
+                    link.mapping,
+                ),
+            );
+        }
+        let named = size(self.links.len().min(NAMED_LINKS));
+        if named > 0 && self.count > named {
+            line(
+                &mut page,
+                format_args!("  and {} more", grouped(self.count - named)),
+            );
         }
         page
     }
@@ -161,11 +213,8 @@ pub(crate) fn causes(tally: &Tally, ids: &[String]) -> String {
             &mut page,
             format_args!("  {:>5}  {}  ({place}{property})", deaths.count, cause.code),
         );
-        line(
-            &mut page,
-            format_args!("         {}", shortened(&deaths.example)),
-        );
-        line(&mut page, format_args!("         → {}", hint(cause.code)));
+        page.push_str(&wrapped(9, "", &shortened(&deaths.example)));
+        page.push_str(&wrapped(9, "→ ", hint(cause.code)));
     }
     page
 }
@@ -199,7 +248,7 @@ fn listed(reasons: &BTreeMap<&'static str, u64>) -> String {
 }
 
 fn shortened(message: &str) -> String {
-    const LONGEST: usize = 140;
+    const LONGEST: usize = 138;
     if message.chars().count() <= LONGEST {
         return message.to_owned();
     }
@@ -219,6 +268,11 @@ pub(crate) fn line(page: &mut String, text: std::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use hubferry_actions::{AssociationType, ObjectType, RecordId};
+    use hubferry_memory::{LinkId, LinkOrigin};
+
     use super::*;
     use crate::closing::{Closing, Failed};
 
@@ -260,15 +314,56 @@ mod tests {
         insta::assert_snapshot!(sample().to_json().to_string(), @r#"{"events":4,"deliveries":4,"delivered":1,"merged":1,"skipped":1,"dead":1,"calls":{"contacts/batch/upsert":1},"throttled":0,"seconds":1.234,"skipped_by_reason":{"not_subscribed":1},"dead_by_code":{"payload_invalid":1},"links_waiting":0,"links":[]}"#);
     }
 
+    fn waiting(count: u64, named: usize) -> Waiting {
+        let from = (ObjectType::companies(), RecordId::new("901"));
+        let link = |line: usize| Link {
+            id: LinkId::of("acme/companies", (&from.0, &from.1), &[], &line.to_string()),
+            mapping: "acme/companies".to_owned(),
+            from_object: from.0.clone(),
+            from: from.1.clone(),
+            kind: AssociationType {
+                category: Arc::from("HUBSPOT_DEFINED"),
+                type_id: 280,
+            },
+            since_ms: 0,
+            expires_ms: 1,
+            origin: Some(LinkOrigin {
+                topic: "input".to_owned(),
+                partition: 0,
+                offset: i64::try_from(line).unwrap(),
+                element: None,
+                message_id: None,
+            }),
+        };
+        Waiting {
+            count,
+            links: (0..named).map(link).collect(),
+        }
+    }
+
+    #[test]
+    fn waiting_links_are_named_up_to_ten() {
+        insta::assert_snapshot!(waiting(1, 1).to_text(), @"
+        1 association waits for a contact that did not come; without Redis that ends here:
+          companies 901  (acme/companies, line 0)
+        ");
+        let page = waiting(1_012, 12).to_text();
+        let lines: Vec<&str> = page.lines().collect();
+        assert_eq!(lines.len(), 12, "{page}");
+        assert_eq!(lines[10], "  companies 901  (acme/companies, line 9)");
+        assert_eq!(lines[11], "  and 1,002 more");
+        insta::assert_snapshot!(waiting(2, 0).to_text(), @"2 associations wait for a contact that did not come; Redis remembers, and a later contact is associated");
+    }
+
     #[test]
     fn the_page_explains_the_dead() {
         insta::assert_snapshot!(sample().to_text(Path::new("dead.ndjson")), @r"
-        4 events, 4 deliveries in 1.2 s with 1 calls
+        4 events, 4 deliveries in 1.2 s with 1 call
           delivered         1
           merged            1
           skipped           1  (not_subscribed 1)
           dead              1  (payload_invalid 1)
-               1 calls  contacts/batch/upsert
+               1 call   contacts/batch/upsert
         dead letters in dead.ndjson:
               1  payload_invalid  (acme/contacts, email)
                  email: not an e-mail

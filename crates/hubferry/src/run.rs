@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use deadpool_redis::Pool;
 use hubferry_delivery::{Backlog, Engine, EngineParts};
+use hubferry_memory::Memory;
 use hubferry_stream::{
     ClientSettings, DeadLetterTopic, DeadLetters, FileDeadLetters, FileSource, IntakeBounds,
     KafkaDeadLetters, KafkaSettings, KafkaSource, Source, StreamError, reachable,
@@ -19,6 +20,8 @@ use crate::config::{self, Configuration, Intake as Bounds, Kafka, Loaded};
 use crate::exit::Failure;
 use crate::holds::Holds;
 use crate::intake::Intake;
+use crate::links::{self, Expired, Sweeper, Writer};
+use crate::metrics::Latency;
 use crate::output::{self, Form};
 use crate::portals::{self, Portal, Probe, START_PATIENCE};
 use crate::progress::Progress;
@@ -50,6 +53,8 @@ const CALLS_IN_FLIGHT: usize = 32;
 
 /// Everything a worker needs besides its source and its place for dead letters.
 pub(crate) struct Around {
+    pub(crate) signals: Signals,
+    pub(crate) latency: Latency,
     pub(crate) intake: Intake,
     pub(crate) portals: Vec<Portal>,
     pub(crate) scribe: Scribe,
@@ -64,33 +69,33 @@ pub(crate) struct Around {
 ///
 /// # Errors
 ///
-/// The files cannot be opened, HubSpot refuses the token, or the run was interrupted.
+/// The files cannot be opened, HubSpot is out of reach or refuses the token, or the run was interrupted.
 pub(crate) async fn over_file(loaded: Loaded, asked: OverFile) -> Result<(), Failure> {
     let Loaded {
         configuration,
         warnings,
     } = loaded;
-    tell_warnings(&warnings);
+    let mut signals = Signals::of_process()?;
     let started = Instant::now();
-    let pool = redis(&configuration).await?;
-    let portals = portals::open(&configuration, pool.as_ref(), Probe::Never).await?;
-    let source = FileSource::open(Path::new(&asked.input), bounds(&configuration.intake))
-        .map_err(|error| Failure::Usage(error.to_string()))?;
-    let letters = FileDeadLetters::create(&asked.dead_letters)
-        .map_err(|error| Failure::Usage(error.to_string()))?;
-    let letters = Arc::new(DeadLetters::File(letters));
+    let prepared = signals
+        .unless(Box::pin(prepare_file(&configuration, &asked)))
+        .await
+        .ok_or_else(interrupted)?;
+    let FileParts {
+        source,
+        letters,
+        portals,
+    } = prepared?;
+    tell_warnings(&warnings);
     let watched = Watched::of(&portals);
-    let around = around(configuration, portals, None, OnHold::End);
+    let around = around(configuration, portals, None, OnHold::End, signals);
     let ids = around.intake.mapping_ids().to_vec();
     let (board, shown) = watch::channel(Board::default());
     let progress = Progress::start(None);
     let working = work(around, Source::File(source), letters, board);
     let outcome = with_progress(working, shown, &watched, progress).await?;
     if !outcome.complete {
-        return Err(Failure::Outside(
-            "interrupted before the end of the input: what had ended is written, the rest is not"
-                .to_owned(),
-        ));
+        return Err(interrupted());
     }
     let report = Report::new(
         &outcome.tally,
@@ -105,6 +110,39 @@ pub(crate) async fn over_file(loaded: Loaded, asked: OverFile) -> Result<(), Fai
     }
 }
 
+/// What a run over a file is made of.
+struct FileParts {
+    source: FileSource,
+    letters: Arc<DeadLetters>,
+    portals: Vec<Portal>,
+}
+
+/// Opens what is near before what is far; earlier dead letters are overwritten only when the run really begins.
+async fn prepare_file(
+    configuration: &Configuration,
+    asked: &OverFile,
+) -> Result<FileParts, Failure> {
+    let usage = |error: StreamError| Failure::Usage(error.to_string());
+    let source =
+        FileSource::open(Path::new(&asked.input), bounds(&configuration.intake)).map_err(usage)?;
+    FileDeadLetters::check(&asked.dead_letters).map_err(usage)?;
+    let pool = redis(configuration).await?;
+    let portals = portals::open(configuration, pool.as_ref(), Probe::Reachable).await?;
+    let letters = FileDeadLetters::create(&asked.dead_letters).map_err(usage)?;
+    Ok(FileParts {
+        source,
+        letters: Arc::new(DeadLetters::File(letters)),
+        portals,
+    })
+}
+
+fn interrupted() -> Failure {
+    Failure::Outside(
+        "interrupted before the end of the input: what had ended is written, the rest is not"
+            .to_owned(),
+    )
+}
+
 /// Runs a worker until it is told to stop.
 ///
 /// # Errors
@@ -115,48 +153,62 @@ pub(crate) async fn over_kafka(loaded: Loaded) -> Result<(), Failure> {
         configuration,
         warnings,
     } = loaded;
-    for warning in &warnings {
-        tracing::warn!("{warning}");
-    }
     let Some(kafka) = configuration.kafka.clone() else {
         return Err(Failure::Usage(
             "config_invalid: kafka: missing: add brokers and topics, or carry a file with --input"
                 .to_owned(),
         ));
     };
+    let mut signals = Signals::of_process()?;
+    let settings = kafka_settings(&kafka, &configuration.intake);
+    let parking = CancellationToken::new();
+    let preparing = prepare_kafka(&configuration, &kafka, &settings, parking.clone());
+    let Some(prepared) = signals.unless(Box::pin(preparing)).await else {
+        tracing::info!("stopped before the first message");
+        return Ok(());
+    };
+    let (letters, portals) = prepared?;
+    // A start that fails says one thing only: why. So these wait until it has not.
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
     if configuration.redis.is_none() {
         tracing::warn!(
             "no redis in the configuration: the call limit and the waiting links hold for this process only; run one worker"
         );
     }
-    let settings = kafka_settings(&kafka, &configuration.intake);
-    let parking = CancellationToken::new();
-    let letters = kafka_letters(&kafka, &settings.client, parking.clone()).await?;
-    let pool = redis(&configuration).await?;
-    let portals = portals::open(&configuration, pool.as_ref(), Probe::First).await?;
     let source = KafkaSource::connect(&settings).map_err(|error| outside(&error))?;
     let watched = Watched::of(&portals);
+    let sweep_every = links::sweep_every(&configuration);
+    let input = configuration.input.clone();
     let (board, shown) = watch::channel(Board::default());
     let group = Some(kafka.group.clone());
     let admin_settings = configuration.admin.clone();
     let hash = configuration.hash.clone();
-    let around = around(configuration, portals, group, OnHold::Wait);
+    let around = around(configuration, portals, group, OnHold::Wait, signals);
+    let sweeper = Sweeper {
+        memories: watched.memories(),
+        letters: Arc::clone(&letters),
+        writer: Writer {
+            scribe: around.scribe.clone(),
+            input,
+        },
+        kafka: settings,
+        every: sweep_every,
+        expired: watched.expired.clone(),
+    };
     let seen = admin::Seen {
         board: shown,
         portals: watched,
         ids: around.intake.mapping_ids().to_vec(),
         config_hash: hash,
+        latency: around.latency.clone(),
     };
     let closing = CancellationToken::new();
     let admin = admin::start(&admin_settings, seen, closing.clone()).await?;
     tracing::info!(topics = ?kafka.topics, group = kafka.group, admin = %admin.address, "worker started");
-    let worked = Box::pin(work(
-        around,
-        Source::Kafka(source),
-        Arc::new(letters),
-        board,
-    ))
-    .await;
+    let working = work(around, Source::Kafka(source), letters, board);
+    let worked = Box::pin(beside(sweeper, working)).await;
     parking.cancel();
     closing.cancel();
     admin.ended().await;
@@ -169,6 +221,41 @@ pub(crate) async fn over_kafka(loaded: Loaded) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Everything outside that has to answer before a worker starts.
+async fn prepare_kafka(
+    configuration: &Configuration,
+    kafka: &Kafka,
+    settings: &KafkaSettings,
+    parking: CancellationToken,
+) -> Result<(Arc<DeadLetters>, Vec<Portal>), Failure> {
+    let letters = kafka_letters(kafka, &settings.client, parking).await?;
+    let pool = redis(configuration).await?;
+    let portals = portals::open(configuration, pool.as_ref(), Probe::First).await?;
+    Ok((Arc::new(letters), portals))
+}
+
+/// How long the dead letter of a link that is being written when the worker ends may take to be acknowledged. A link
+/// whose letter is given up is still there.
+const LAST_LETTER: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Sweeps expired links as long as the worker works.
+async fn beside<T>(sweeper: Sweeper, working: impl Future<Output = T>) -> T {
+    let stop = CancellationToken::new();
+    let mut working = std::pin::pin!(working);
+    let mut sweeping = std::pin::pin!(sweeper.run(stop.clone()));
+    tokio::select! {
+        worked = &mut working => {
+            stop.cancel();
+            if tokio::time::timeout(LAST_LETTER, sweeping).await.is_err() {
+                tracing::warn!("the dead letter of an expired link was not acknowledged; it is written again later");
+            }
+            worked
+        }
+        // It only ends when it is told to.
+        () = &mut sweeping => working.await,
+    }
+}
+
 /// Starts the engines and works.
 pub(crate) async fn work(
     around: Around,
@@ -177,6 +264,8 @@ pub(crate) async fn work(
     board: watch::Sender<Board>,
 ) -> Result<Outcome, Failure> {
     let Around {
+        signals,
+        latency,
         intake,
         portals,
         scribe,
@@ -186,7 +275,6 @@ pub(crate) async fn work(
         finish_after,
         open_deliveries,
     } = around;
-    let signals = Signals::of_process()?;
     let stop = CancellationToken::new();
     let backlog = Backlog::default();
     let (to_worker, endings) = mpsc::channel(ENDINGS);
@@ -230,6 +318,7 @@ pub(crate) async fn work(
         signals,
         drain,
         board,
+        latency,
     };
     Box::pin(worker::work(parts)).await
 }
@@ -240,9 +329,13 @@ pub(crate) fn around(
     portals: Vec<Portal>,
     group: Option<String>,
     on_hold: OnHold,
+    signals: Signals,
 ) -> Around {
+    let intake = Intake::new(configuration.input, configuration.destinations);
     Around {
-        intake: Intake::new(configuration.input, configuration.destinations),
+        signals,
+        latency: Latency::of(intake.mapping_ids()),
+        intake,
         portals,
         scribe: Scribe {
             group,
@@ -272,6 +365,7 @@ fn worker_name() -> String {
 #[derive(Clone)]
 pub(crate) struct Watched {
     pub(crate) portals: Vec<WatchedPortal>,
+    pub(crate) expired: Expired,
 }
 
 /// The readable side of a portal.
@@ -280,7 +374,7 @@ pub(crate) struct WatchedPortal {
     pub(crate) name: String,
     pub(crate) stats: Arc<hubferry_delivery::Stats>,
     pub(crate) limiter: hubferry_limiter::Limiter,
-    pub(crate) memory: Arc<hubferry_memory::Memory>,
+    pub(crate) memory: Arc<Memory>,
     pub(crate) limit: u32,
 }
 
@@ -299,7 +393,17 @@ impl Watched {
                 limit: portal.limit.get(),
             })
             .collect();
-        Self { portals }
+        Self {
+            portals,
+            expired: Expired::default(),
+        }
+    }
+
+    fn memories(&self) -> Vec<Arc<Memory>> {
+        self.portals
+            .iter()
+            .map(|portal| Arc::clone(&portal.memory))
+            .collect()
     }
 
     pub(crate) fn snapshots(&self) -> Vec<hubferry_delivery::StatsSnapshot> {
@@ -316,7 +420,7 @@ impl Watched {
             // A Redis that does not answer any more cannot change what was done.
             let count = portal.memory.waiting_links().await.unwrap_or_default();
             waiting.count += count;
-            if let hubferry_memory::Memory::Local(_) = &*portal.memory {
+            if let Memory::Local(_) = &*portal.memory {
                 let links = portal.memory.expired_links(FAR_FUTURE_MS, LISTED_LINKS);
                 waiting.links.extend(links.await.unwrap_or_default());
             }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use hubferry_delivery::MappingIndex;
 use hubferry_event::{Event, synthetic_message_id};
+use hubferry_memory::Link;
 use hubferry_stream::{
     DeadLetter, DoneMapping, FailedMapping, Message, SkippedMapping, identity_hash,
 };
@@ -10,6 +11,7 @@ use hubferry_stream::{
 use crate::clock::now_ms;
 use crate::closing::{Closing, Failed};
 use crate::tracker::Closed;
+use crate::words::for_people;
 
 /// What every dead letter of this worker says about its origin.
 #[derive(Clone, Debug)]
@@ -25,6 +27,16 @@ pub(crate) struct Scribe {
 /// Where no mapping fired.
 const NO_MAPPING: &str = "none";
 
+/// What happened to the deliveries of one event.
+struct Fate {
+    failed: Vec<FailedMapping>,
+    done: Vec<DoneMapping>,
+    skipped: Vec<SkippedMapping>,
+    /// The first failure.
+    first: Failed,
+    first_failed_ms: i64,
+}
+
 impl Scribe {
     /// The dead letter of one event.
     pub(crate) fn letter(
@@ -35,13 +47,61 @@ impl Scribe {
         closed: &[Closed],
         ids: &[String],
     ) -> DeadLetter {
+        let now = now_ms();
+        let (failed, done, skipped) = lists(closed, ids, now);
+        let fate = Fate {
+            failed,
+            done,
+            skipped,
+            first: first_failure(closed),
+            first_failed_ms: now,
+        };
+        self.write(message, position, body, fate, now)
+    }
+
+    /// The dead letter of an association that waited in vain. Its record was written long ago.
+    pub(crate) fn expired(
+        &self,
+        link: &Link,
+        message: &Message,
+        position: Option<u32>,
+        body: Option<&Bytes>,
+    ) -> DeadLetter {
+        let waited = format!(
+            "no contact appeared for {} {}: the association waited {} for it",
+            link.from_object.as_str(),
+            link.from.as_str(),
+            for_people(link.expires_ms.saturating_sub(link.since_ms)),
+        );
+        let failed = Failed::here("association", "association_contact_missing", waited);
+        let fate = Fate {
+            failed: vec![failed_mapping(link.mapping.clone(), &failed)],
+            done: vec![DoneMapping {
+                mapping: link.mapping.clone(),
+                object_type: link.from_object.as_str().to_owned(),
+                record_id: Some(link.from.as_str().to_owned()),
+                finished_ms: link.since_ms,
+            }],
+            skipped: Vec::new(),
+            first: failed,
+            first_failed_ms: link.since_ms,
+        };
+        self.write(message, position, body, fate, now_ms())
+    }
+
+    fn write(
+        &self,
+        message: &Message,
+        position: Option<u32>,
+        body: Option<&Bytes>,
+        fate: Fate,
+        now: i64,
+    ) -> DeadLetter {
         let value = body.or(message.body.as_ref()).cloned().unwrap_or_default();
         // The event was let go when its plans were made; dead letters are rare enough to read it again.
         let event = Event::parse(&value).ok();
-        let now = now_ms();
-        let (failed, done, skipped) = lists(closed, ids, now);
-        let first = first_failure(closed);
         let salt = self.group.as_deref().unwrap_or("hubferry");
+        let first = fate.first;
         DeadLetter {
             origin: message.at.clone(),
             element: position,
@@ -55,9 +115,9 @@ impl Scribe {
                 .map(|event| identity_hash(salt.as_bytes(), event.identity().expose())),
             event_type: event.as_ref().map(|event| event.kind().as_str().to_owned()),
             event_name: event.as_ref().and_then(Event::name).map(ToOwned::to_owned),
-            failed,
-            done,
-            skipped,
+            failed: fate.failed,
+            done: fate.done,
+            skipped: fate.skipped,
             class: first.class.to_owned(),
             stage: first.stage.to_owned(),
             status: first.status,
@@ -65,7 +125,7 @@ impl Scribe {
             message: first.message,
             correlation_id: first.correlation_id,
             attempts: first.attempts,
-            first_failed_ms: now,
+            first_failed_ms: fate.first_failed_ms,
             last_failed_ms: now,
             blocked_by: None,
             config_hash: self.config_hash.clone(),
@@ -74,6 +134,7 @@ impl Scribe {
             replay: None,
             traceparent: header(message, "traceparent"),
             value,
+            truncated: false,
         }
     }
 
@@ -132,20 +193,24 @@ fn lists(
                 mapping,
                 reason: (*reason).to_owned(),
             }),
-            Closing::Dead(death) => failed.push(FailedMapping {
-                mapping,
-                stage: death.stage.to_owned(),
-                class: death.class.to_owned(),
-                code: death.code.to_owned(),
-                status: death.status,
-                category: death.category.clone(),
-                sub_category: death.sub_category.clone(),
-                property: death.property.clone(),
-                attempts: death.attempts,
-            }),
+            Closing::Dead(death) => failed.push(failed_mapping(mapping, death)),
         }
     }
     (failed, done, skipped)
+}
+
+fn failed_mapping(mapping: String, failed: &Failed) -> FailedMapping {
+    FailedMapping {
+        mapping,
+        stage: failed.stage.to_owned(),
+        class: failed.class.to_owned(),
+        code: failed.code.to_owned(),
+        status: failed.status,
+        category: failed.category.clone(),
+        sub_category: failed.sub_category.clone(),
+        property: failed.property.clone(),
+        attempts: failed.attempts,
+    }
 }
 
 fn first_failure(closed: &[Closed]) -> Failed {

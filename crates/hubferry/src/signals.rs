@@ -29,6 +29,16 @@ impl Signals {
         })
     }
 
+    /// Does what has to be done before the work begins; `None` when a signal came first. Nothing is consumed that early,
+    /// so that dropping it half done loses nothing.
+    pub(crate) async fn unless<T>(&mut self, preparing: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.next() => None,
+            prepared = preparing => Some(prepared),
+        }
+    }
+
     /// Waits for the next signal. Cancelling loses none: a signal that came is kept for the next call.
     #[cfg(unix)]
     pub(crate) async fn next(&mut self) {

@@ -221,6 +221,13 @@ impl<C> Tracker<C> {
         })
     }
 
+    /// The mapping of an open delivery, and the context of its message unless that was abandoned.
+    pub(crate) fn source_of(&self, delivery: DeliveryId) -> Option<(MappingIndex, &C)> {
+        let (element, mapping) = self.deliveries.get(&delivery)?;
+        let message = self.elements.get(element)?.message;
+        Some((*mapping, self.context(message)?))
+    }
+
     /// The context of an open message; `None` when it was abandoned.
     pub(crate) fn context(&self, message: MessageKey) -> Option<&C> {
         self.messages.get(&message)?.context.as_ref()
@@ -260,7 +267,9 @@ impl<C> Tracker<C> {
             self.context(message)
         };
         let open = self.deliveries.iter();
-        open.filter(|(_, (element, _))| of(element).is_some_and(&matches)).map(|(id, _)| *id).collect()
+        open.filter(|(_, (element, _))| of(element).is_some_and(&matches))
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// Whether a delivery has not ended.

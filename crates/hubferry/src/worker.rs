@@ -22,10 +22,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::now_ms;
 use crate::closing::closing_of;
 use crate::exit::Failure;
 use crate::holds::Holds;
 use crate::intake::{Intake, Read};
+use crate::metrics::Latency;
 use crate::scribe::Scribe;
 use crate::signals::Signals;
 use crate::tally::Tally;
@@ -55,6 +57,7 @@ pub(crate) struct Parts {
     pub(crate) signals: Signals,
     pub(crate) drain: Duration,
     pub(crate) board: watch::Sender<Board>,
+    pub(crate) latency: Latency,
 }
 
 /// What a hold of a portal means.
@@ -158,6 +161,7 @@ struct Worker {
     stop: CancellationToken,
     drain: Duration,
     board: watch::Sender<Board>,
+    latency: Latency,
     assigned: BTreeSet<(Topic, Partition)>,
     consumed: BTreeMap<(Topic, Partition), u64>,
 }
@@ -197,6 +201,7 @@ pub(crate) async fn work(parts: Parts) -> Result<Outcome, Failure> {
         mut signals,
         drain,
         board,
+        latency,
     } = parts;
     let mut worker = Worker {
         source,
@@ -217,6 +222,7 @@ pub(crate) async fn work(parts: Parts) -> Result<Outcome, Failure> {
         stop,
         drain,
         board,
+        latency,
         assigned: BTreeSet::new(),
         consumed: BTreeMap::new(),
     };
@@ -375,7 +381,9 @@ impl Worker {
     fn let_go(&mut self, revocation: Revocation) {
         let partitions = revocation.partitions().to_vec();
         self.forget(&partitions);
-        let open = self.tracker.deliveries_of(|origin| is_of(origin, &partitions));
+        let open = self
+            .tracker
+            .deliveries_of(|origin| is_of(origin, &partitions));
         if !open.is_empty() {
             for door in &mut self.doors {
                 door.withdrawals.extend_from_slice(&open);
@@ -392,7 +400,8 @@ impl Worker {
             let partitions = revocation.partitions().to_vec();
             let late = Instant::now() >= revocation.deadline();
             open.retain(|delivery| self.tracker.is_open(*delivery));
-            let owes = !open.is_empty() || self.tracker.any_open(|origin| is_of(origin, &partitions));
+            let owes =
+                !open.is_empty() || self.tracker.any_open(|origin| is_of(origin, &partitions));
             if !late && owes {
                 index += 1;
                 continue;
@@ -539,11 +548,16 @@ impl Worker {
 
     fn ended(&mut self, ended: Vec<Ended>) {
         let mut dues = Vec::new();
+        let now = now_ms();
         for one in ended {
             let Some((closing, notes)) = closing_of(one.ending) else {
                 drop(self.tracker.withdraw(one.delivery, &mut dues));
                 continue;
             };
+            if let Some((mapping, origin)) = self.tracker.source_of(one.delivery) {
+                let written = origin.message.written_ms;
+                self.latency.ended(mapping, now.saturating_sub(written));
+            }
             self.tracker.note(&notes);
             self.tracker
                 .ended(one.delivery, closing, one.record, &mut dues);

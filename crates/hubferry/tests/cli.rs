@@ -6,7 +6,10 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use hubferry_sim::{SimSettings, Simulator, TokenSpec};
-use hubferry_stream::{ClientSettings, EmbeddedBroker, Producer};
+use hubferry_stream::{
+    ClientSettings, EmbeddedBroker, GroupProtocol, Intake, KafkaSettings, KafkaSource, Message,
+    Producer, Source,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -241,8 +244,15 @@ async fn trouble_outside_ends_with_3_and_one_line() {
 
     let (code, errors) = refused(&["produce", &input, "--config", &kafka]).await;
     assert_eq!(code, 3, "{errors}");
+    let line = "hubferry: could not reach kafka at 127.0.0.1:9 within 5 s: ";
     assert!(
-        errors.contains("could not reach kafka at 127.0.0.1:9 within 5 s"),
+        errors.starts_with(line) && errors.lines().count() == 1,
+        "{errors}"
+    );
+    let (code, errors) = refused(&["run", "--config", &kafka]).await;
+    assert_eq!(code, 3, "{errors}");
+    assert!(
+        errors.starts_with(line) && errors.lines().count() == 1,
         "{errors}"
     );
 
@@ -257,11 +267,37 @@ async fn trouble_outside_ends_with_3_and_one_line() {
     ];
     let (code, errors) = refused(&arguments).await;
     assert_eq!(code, 3, "{errors}");
+    let line = "hubferry: could not reach redis at redis://***@127.0.0.1:9";
     assert!(
-        errors.contains("could not reach redis at redis://***@127.0.0.1:9"),
+        errors.starts_with(line) && errors.lines().count() == 1,
         "{errors}"
     );
     assert!(!errors.contains("secret"), "{errors}");
+
+    let nowhere = folder.write("nowhere.yaml", &configuration("http://127.0.0.1:9", ""));
+    let kept = folder.write("kept.ndjson", "{}\n");
+    let arguments = [
+        "run",
+        "--config",
+        &nowhere,
+        "--input",
+        &input,
+        "--dead-letters",
+        &kept,
+    ];
+    let (code, errors) = refused(&arguments).await;
+    assert_eq!(
+        (code, errors.as_str()),
+        (
+            3,
+            "hubferry: destination acme: no connection to 127.0.0.1:9: check hubspot.base_url, DNS and the proxy\n"
+        )
+    );
+    assert_eq!(
+        lines(&kept).len(),
+        1,
+        "earlier dead letters are still there"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -293,13 +329,82 @@ async fn a_refused_token_ends_a_file_run_with_3_and_nothing_is_dead() {
     let output = output(&arguments).await;
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{errors}");
-    let line = "hubferry: connection_lost: destination acme is on hold: ";
+    let line = "hubferry: destination acme: HubSpot does not accept the token: ";
     assert!(
         errors.starts_with(line) && errors.lines().count() == 1,
         "{errors}"
     );
     assert!(output.stdout.is_empty());
     assert_eq!(lines(&dead), Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_scope_ends_a_file_run_with_3_and_nothing_is_dead() {
+    let folder = Folder::new();
+    let simulator = Simulator::start(SimSettings {
+        tokens: vec![TokenSpec {
+            token: "token-of-the-test".to_owned(),
+            scopes: vec!["oauth".to_owned()],
+        }],
+        ..SimSettings::default()
+    })
+    .await
+    .unwrap();
+    let config = folder.write("c.yaml", &configuration(&simulator.base_url(), ""));
+    let input = folder.write("events.ndjson", &identify(1));
+    let dead = folder.path("dead.ndjson");
+    let arguments = [
+        "run",
+        "--config",
+        &config,
+        "--input",
+        &input,
+        "--dead-letters",
+        &dead,
+    ];
+    let (code, errors) = refused(&arguments).await;
+    assert_eq!(code, 3, "{errors}");
+    let line = "hubferry: forbidden: mapping acme/contacts is on hold: ";
+    assert!(
+        errors.starts_with(line) && errors.lines().count() == 1,
+        "{errors}"
+    );
+    assert_eq!(lines(&dead), Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stand_in_without_accounts_is_worked_with() {
+    let folder = Folder::new();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stand_in = format!("http://{}", listener.local_addr().unwrap());
+    let config = folder.write("c.yaml", &configuration(&stand_in, ""));
+    let input = folder.write("events.ndjson", "");
+    let dead = folder.path("dead.ndjson");
+    let arguments = [
+        "run",
+        "--config",
+        &config,
+        "--input",
+        &input,
+        "--dead-letters",
+        &dead,
+    ];
+    let ended = tokio::select! {
+        ended = refused(&arguments) => ended,
+        () = answer_404(listener) => unreachable!("it answers for ever"),
+    };
+    assert_eq!(ended, (0, String::new()));
+}
+
+async fn answer_404(listener: tokio::net::TcpListener) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let asked = stream.read(&mut [0; 4096]).await.unwrap();
+        assert!(asked > 0);
+        stream.write_all(answer).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -329,7 +434,7 @@ async fn the_demo_loses_nothing() {
     );
     assert_eq!(
         summary["records"],
-        json!({ "contacts": 900, "companies": 60 })
+        json!({ "contacts": 15_000, "companies": 599 })
     );
     assert_eq!(number("throttled"), 0);
     assert_eq!(
@@ -512,6 +617,95 @@ async fn a_missing_scope_pauses_its_mapping_and_nothing_is_dead() {
     assert!(!page.contains("hubferry_dead_letters_total{"), "{page}");
     assert!(page.contains("hubferry_unsettled_messages 1"), "{page}");
     assert_eq!(worker.stop().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_waited_in_vain_is_one_dead_letter() {
+    let (folder, simulator) = (Folder::new(), simulator().await);
+    let broker = EmbeddedBroker::start(&[(TOPIC, 2), (DEAD_LETTERS, 2)]).unwrap();
+    let kafka = format!(
+        "kafka: {{ brokers: '{}', topics: [{TOPIC}], group_protocol: consumer }}",
+        broker.brokers()
+    );
+    let patient = configuration(&simulator.base_url(), &kafka);
+    let config = folder.write(
+        "c.yaml",
+        &patient.replace("name: companies,", "name: companies, link_wait: 1s,"),
+    );
+    let producer = Producer::connect(&ClientSettings::new(broker.brokers())).unwrap();
+    let event = group(1, 1);
+    producer
+        .send(TOPIC, Some(b"u-1"), event.as_bytes())
+        .await
+        .unwrap();
+    let worker = Worker::start(&config).await;
+    worker
+        .until(|page| {
+            page.contains(r#"hubferry_deliveries_ended_total{ending="delivered",mapping="acme/companies",reason=""} 1"#)
+                && page.contains(r#"hubferry_dead_letters_total{class="input",mapping="acme/companies",stage="association"} 1"#)
+                && page.contains(r#"hubferry_waiting_links{portal="acme"} 0"#)
+                && page.contains(r#"hubferry_event_latency_seconds_count{mapping="acme/companies"} 1"#)
+                && page.contains(r#"hubferry_http_request_seconds_count{endpoint="companies/batch/upsert",portal="acme"} 1"#)
+        })
+        .await;
+    assert_eq!(worker.stop().await, 0);
+
+    let letters = all_of(&broker, DEAD_LETTERS, 1).await;
+    let [letter] = &letters[..] else {
+        unreachable!("one letter: {letters:?}")
+    };
+    let header = |name: &str| {
+        let found = letter.headers.iter().find(|(header, _)| header == name);
+        String::from_utf8(found.unwrap().1.to_vec()).unwrap()
+    };
+    assert_eq!(letter.body.as_deref(), Some(event.as_bytes()));
+    assert_eq!(letter.key.as_deref(), Some(&b"u-1"[..]));
+    assert_eq!(header("hubferry.error.code"), "association_contact_missing");
+    assert_eq!(header("hubferry.error.stage"), "association");
+    assert_eq!(header("hubferry.message.id"), "g-1");
+    let companies = simulator.state().summary().records;
+    assert_eq!(companies.values().sum::<usize>(), 1);
+}
+
+/// So many messages of a topic, read by a group of their own.
+async fn all_of(broker: &EmbeddedBroker, topic: &str, count: usize) -> Vec<Message> {
+    let client = ClientSettings::new(broker.brokers());
+    let mut settings = KafkaSettings::new(client, "reader", vec![topic.to_owned()]);
+    settings.group_protocol = GroupProtocol::Consumer;
+    let mut source = Source::Kafka(KafkaSource::connect(&settings).unwrap());
+    let mut messages = Vec::new();
+    while messages.len() < count {
+        let intake = timeout(DEADLINE, source.next()).await.unwrap().unwrap();
+        if let Intake::Arrived(message, ticket) = intake {
+            source.settle(ticket);
+            messages.push(message);
+        }
+    }
+    source.close().await.unwrap();
+    messages
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_before_the_first_message_ends_a_worker_in_order() {
+    let folder = Folder::new();
+    // It takes connections and never says a word: the worker waits for it when the signal comes.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let kafka = format!(
+        "kafka: {{ brokers: '{}', topics: [{TOPIC}] }}",
+        silent.local_addr().unwrap()
+    );
+    let config = folder.write("c.yaml", &configuration("http://127.0.0.1:9", &kafka));
+    let mut child = hubferry(&["run", "--config", &config]).spawn().unwrap();
+    let connected = timeout(DEADLINE, silent.accept()).await.unwrap().unwrap();
+    let pid = child.id().unwrap().to_string();
+    Command::new("kill")
+        .args(["-TERM", &pid])
+        .status()
+        .await
+        .unwrap();
+    let status = timeout(DEADLINE, child.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(0));
+    drop(connected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

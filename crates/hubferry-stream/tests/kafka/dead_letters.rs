@@ -54,6 +54,29 @@ async fn a_dead_letter_keeps_partition_key_value_time_and_headers() {
 }
 
 #[tokio::test]
+async fn a_letter_from_elsewhere_goes_to_the_topic_that_is_known_to_exist() {
+    let broker = EmbeddedBroker::start(&[("t", 2), ("t.hubferry.dlq", 2)]).unwrap();
+    let letters = dead_letters(&broker, CancellationToken::new())
+        .await
+        .unwrap();
+    let mut elsewhere = letter(17, b"k");
+    elsewhere.origin.topic = Topic::new("input");
+    letters.park(elsewhere).await.unwrap();
+    letters.close().await;
+    let mut settings = settings(&broker);
+    settings.topics = vec!["t.hubferry.dlq".to_owned()];
+    let mut source = join(&settings);
+    let (message, ticket) = arrive(&mut source).await;
+    source.settle(ticket);
+    let origin = message
+        .headers
+        .iter()
+        .find(|(name, _)| name == "hubferry.origin.topic");
+    assert_eq!(origin.unwrap().1, "input");
+    source.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_missing_dead_letter_topic_is_named_with_the_command() {
     let broker = EmbeddedBroker::start(&[("t", 4)]).unwrap();
     let error = dead_letters(&broker, CancellationToken::new())
@@ -114,6 +137,7 @@ fn letter(partition: i32, key: &'static [u8]) -> DeadLetter {
         element: None,
         key: Some(Bytes::from_static(key)),
         value: Bytes::from_static(b"{}"),
+        truncated: false,
         original_headers: vec![("source".to_owned(), Bytes::from_static(b"web"))],
         written_ms: 1_767_225_600_000,
         group: Some("g".to_owned()),

@@ -10,6 +10,7 @@ mod consume;
 mod dead_letters;
 mod produce;
 mod rebalance;
+mod reread;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -17,9 +17,11 @@ pub(crate) struct Sample {
     pub(crate) calls_one_by_one: u64,
 }
 
-const EVENTS: usize = 4_000;
-const PEOPLE: usize = 900;
-const COMPANIES: usize = 60;
+/// Enough people that their contacts alone take more than a window's calls, so that the limit is what is waited for;
+/// few enough that it is over in well under a minute, and that the embedded broker keeps every message.
+const EVENTS: usize = 30_000;
+const PEOPLE: usize = 15_000;
+const COMPANIES: usize = 600;
 
 /// Makes the sample of a seed; the same seed makes the same bytes.
 pub(crate) fn sample(seed: u64) -> Sample {
@@ -54,10 +56,10 @@ struct Maker {
 
 impl Maker {
     fn event(&mut self, number: usize) {
-        // Every fourth event introduces somebody new until all are known; otherwise people come back at random.
-        let introduced = number.is_multiple_of(4) && number / 4 < PEOPLE;
+        // Every second event introduces somebody new until all are known; otherwise people come back at random.
+        let introduced = number.is_multiple_of(2) && number / 2 < PEOPLE;
         let person = if introduced {
-            number / 4
+            number / 2
         } else {
             self.random.random_range(0..PEOPLE)
         };

@@ -14,13 +14,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::events::{Sample, sample};
-use self::summary::Summary;
+use self::summary::{Batch, Summary};
 use crate::config::{self, Kafka, Surroundings};
 use crate::exit::Failure;
 use crate::output::{self, Form};
 use crate::portals::{self, Probe};
 use crate::progress::Progress;
 use crate::run::{self, Watched};
+use crate::signals::Signals;
+use crate::words::{counted, size};
 use crate::worker::{Board, OnHold};
 
 const TOPIC: &str = "customer-events";
@@ -30,15 +32,13 @@ const PARTITIONS: i32 = 6;
 /// How long the simulated HubSpot takes to answer, as the real one does.
 const LATENCY: std::ops::Range<Duration> = Duration::from_millis(60)..Duration::from_millis(180);
 
-/// The most records one batch call takes.
-const RECORDS_A_CALL: u64 = 100;
-
 /// Carries the sample and shows what came of it.
 ///
 /// # Errors
 ///
 /// When the embedded broker or the simulator does not start, or the worker gives up.
 pub(crate) async fn demo(seed: u64, form: Form) -> Result<(), Failure> {
+    let signals = Signals::of_process()?;
     let broker = EmbeddedBroker::start(&[(TOPIC, PARTITIONS), (DEAD_LETTER_TOPIC, PARTITIONS)])
         .map_err(|error| outside(&error))?;
     let simulator = Simulator::start(SimSettings {
@@ -63,14 +63,18 @@ pub(crate) async fn demo(seed: u64, form: Form) -> Result<(), Failure> {
     let sample = sample(seed);
     if form == Form::Text {
         output::tell(&format!(
-            "{} sample events go to an embedded Kafka topic, and from there to a simulated HubSpot at {} with its real limit of 100 calls per 10 s.",
-            sample.messages.len(),
-            simulator.base_url(),
+            "{} go to an embedded Kafka topic, and from there into a simulated\nHubSpot with the real one's limit of 100 calls in 10 seconds. Nothing leaves this machine.",
+            counted(size(sample.messages.len()), "sample event"),
         ));
     }
-    let started = Instant::now();
     produce(&kafka, &sample).await?;
-    let summary = Box::pin(carry(configuration, &kafka, &sample, &simulator, started)).await?;
+    let stage = Stage {
+        kafka: &kafka,
+        sample: &sample,
+        simulator: &simulator,
+        signals,
+    };
+    let summary = Box::pin(carry(configuration, stage)).await?;
     simulator.stop().await;
     match form {
         Form::Json => output::print_json(&summary.to_json()),
@@ -94,26 +98,31 @@ fn key(message: &[u8]) -> Option<Vec<u8>> {
     Some(event.identity().expose().as_bytes().to_vec())
 }
 
-async fn carry(
-    configuration: config::Configuration,
-    kafka: &Kafka,
-    sample: &Sample,
-    simulator: &Simulator,
-    started: Instant,
-) -> Result<Summary, Failure> {
-    let events = u64::try_from(sample.messages.len()).unwrap_or(u64::MAX);
+/// What the worker plays on.
+struct Stage<'d> {
+    kafka: &'d Kafka,
+    sample: &'d Sample,
+    simulator: &'d Simulator,
+    signals: Signals,
+}
+
+async fn carry(configuration: config::Configuration, stage: Stage<'_>) -> Result<Summary, Failure> {
+    let Stage {
+        kafka,
+        sample,
+        simulator,
+        signals,
+    } = stage;
+    let started = Instant::now();
+    let events = size(sample.messages.len());
     let settings = run::kafka_settings(kafka, &configuration.intake);
     let parking = CancellationToken::new();
     let letters = run::kafka_letters(kafka, &settings.client, parking).await?;
     let portals = portals::open(&configuration, None, Probe::First).await?;
     let source = KafkaSource::connect(&settings).map_err(|error| outside(&error))?;
     let watched = Watched::of(&portals);
-    let mut around = run::around(
-        configuration,
-        portals,
-        Some(kafka.group.clone()),
-        OnHold::End,
-    );
+    let group = Some(kafka.group.clone());
+    let mut around = run::around(configuration, portals, group, OnHold::End, signals);
     around.finish_after = Some(events);
     let ids = around.intake.mapping_ids().to_vec();
     let (board, shown) = watch::channel(Board::default());
@@ -130,48 +139,40 @@ async fn carry(
         return Err(Failure::Outside("interrupted".to_owned()));
     }
     let seen = simulator.state().summary();
-    // Record batches are what the limit is spent on; one association call could take all there are.
-    let batches = || {
-        seen.endpoints
-            .values()
-            .filter(|endpoint| endpoint.max_inputs == RECORDS_A_CALL)
-    };
-    let carried = batches().map(|endpoint| endpoint.inputs).sum();
-    let places = batches()
-        .map(|endpoint| endpoint.calls * endpoint.max_inputs)
-        .sum();
+    let records = |object| seen.records.get(&object).copied().unwrap_or_default();
     Ok(Summary {
         tally: outcome.tally,
         ids,
-        contacts: seen
-            .records
-            .get(&ObjectType::Contacts)
-            .copied()
-            .unwrap_or_default(),
-        companies: seen
-            .records
-            .get(&ObjectType::Companies)
-            .copied()
-            .unwrap_or_default(),
+        contacts: records(ObjectType::Contacts),
+        companies: records(ObjectType::Companies),
         associations: seen.associations,
         calls: seen.calls,
+        batches: batches(&seen),
         calls_one_by_one: sample.calls_one_by_one,
         limit: watched.portals.first().map_or(100, |portal| portal.limit),
         worst_window: seen.worst_ten_seconds,
         throttled: seen.throttled,
-        filled: share(carried, places),
         links_waiting: watched.waiting().await.count,
         elapsed,
         dead_letter_topic: DEAD_LETTER_TOPIC.to_owned(),
     })
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a share for people; the counts are far below 2^53"
-)]
-fn share(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
+/// What the simulator, not we, says about the calls that can carry many records.
+fn batches(seen: &hubferry_sim::Summary) -> Vec<Batch> {
+    let mut batches: Vec<Batch> = seen
+        .endpoints
+        .iter()
+        .filter(|(_, endpoint)| endpoint.max_inputs > 0)
+        .map(|(name, endpoint)| Batch {
+            endpoint: name.clone(),
+            calls: endpoint.calls,
+            inputs: endpoint.inputs,
+            most: endpoint.max_inputs,
+        })
+        .collect();
+    batches.sort_by_key(|batch| std::cmp::Reverse(batch.calls));
+    batches
 }
 
 fn configuration(brokers: &str, base_url: &str) -> String {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::report::{causes, line, seconds};
 use crate::tally::Tally;
+use crate::words::{counted, grouped, size};
 
 /// Everything the summary says.
 #[derive(Debug)]
@@ -16,23 +17,63 @@ pub(crate) struct Summary {
     pub(crate) companies: usize,
     pub(crate) associations: usize,
     pub(crate) calls: u64,
+    /// Calls that can carry many inputs, the most frequent first.
+    pub(crate) batches: Vec<Batch>,
     pub(crate) calls_one_by_one: u64,
     /// Calls allowed in any ten seconds.
     pub(crate) limit: u32,
     /// The most calls HubSpot saw in any ten seconds.
     pub(crate) worst_window: usize,
     pub(crate) throttled: u64,
-    /// Inputs the calls carried, against what they could have carried.
-    pub(crate) filled: Option<f64>,
     pub(crate) links_waiting: u64,
+    /// From the first message read to the last one finished.
     pub(crate) elapsed: Duration,
     pub(crate) dead_letter_topic: String,
+}
+
+/// The calls of one kind.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) endpoint: String,
+    pub(crate) calls: u64,
+    /// Inputs of the calls that succeeded.
+    pub(crate) inputs: u64,
+    /// The most inputs one call takes.
+    pub(crate) most: u64,
+}
+
+impl Batch {
+    fn each(&self) -> u64 {
+        (self.inputs + self.calls / 2) / self.calls.max(1)
+    }
+
+    fn is_association(&self) -> bool {
+        self.endpoint.starts_with("associations/")
+    }
+
+    fn what(&self) -> String {
+        if self.is_association() {
+            return "associations".to_owned();
+        }
+        match self.endpoint.split_once("/batch/") {
+            Some((object, verb)) => format!("{verb}s of {object}"),
+            None => self.endpoint.clone(),
+        }
+    }
 }
 
 impl Summary {
     /// One JSON object.
     pub(crate) fn to_json(&self) -> Value {
         let tally = &self.tally;
+        let batches: Map<String, Value> = self
+            .batches
+            .iter()
+            .map(|batch| {
+                let counts = json!({ "calls": batch.calls, "inputs": batch.inputs, "max_inputs": batch.most });
+                (batch.endpoint.clone(), counts)
+            })
+            .collect();
         json!({
             "events": tally.events,
             "deliveries": tally.deliveries,
@@ -45,135 +86,168 @@ impl Summary {
             "records": { "contacts": self.contacts, "companies": self.companies },
             "associations": self.associations,
             "calls": self.calls,
+            "batches": batches,
             "calls_one_by_one": self.calls_one_by_one,
             "limit": self.limit,
             "worst_window": self.worst_window,
             "throttled": self.throttled,
-            "filled": self.filled,
             "links_waiting": self.links_waiting,
             "seconds": seconds(self.elapsed),
         })
     }
 
-    /// A page for people.
+    /// A page for people, made for 80 columns.
     pub(crate) fn to_text(&self) -> String {
-        let tally = &self.tally;
         let mut page = String::from("\n");
         line(
             &mut page,
             format_args!(
-                "  {} events went from Kafka to HubSpot in {:.1} seconds",
-                grouped(tally.events),
+                "  {} went from Kafka into HubSpot in {:.1} seconds",
+                counted(self.tally.events, "event"),
                 self.elapsed.as_secs_f64()
             ),
         );
         page.push('\n');
-        line(&mut page, format_args!("  {}", self.sum()));
+        self.write_sum(&mut page);
         page.push('\n');
-        for (what, value) in [
-            (
-                "records written",
-                format!(
-                    "{} contacts, {} companies",
-                    grouped(size(self.contacts)),
-                    grouped(size(self.companies))
-                ),
-            ),
-            ("associations made", self.associations()),
-            ("calls made", self.calls()),
-            ("limit", self.limit()),
-        ] {
-            line(&mut page, format_args!("  {what:<18} {value}"));
-        }
-        if !tally.causes.is_empty() {
+        self.write_records(&mut page);
+        self.write_calls(&mut page);
+        self.write_comparison(&mut page);
+        if !self.tally.causes.is_empty() {
             page.push('\n');
             line(
                 &mut page,
                 format_args!(
-                    "  {} deliveries could not succeed; they are kept on {} with the reason:",
-                    grouped(tally.dead_total()),
+                    "  The dead, with the reason, kept on {}:",
                     self.dead_letter_topic
                 ),
             );
-            page.push_str(&causes(tally, &self.ids));
+            page.push('\n');
+            page.push_str(&causes(&self.tally, &self.ids));
         }
         page.push('\n');
-        line(
-            &mut page,
-            format_args!(
-                "  Next: `hubferry config reference > hubferry.yaml`, then `hubferry check --config hubferry.yaml`"
-            ),
-        );
+        page.push_str("  Next: hubferry config reference > hubferry.yaml\n");
+        page.push_str("        hubferry check --config hubferry.yaml\n");
         page
     }
 
-    fn sum(&self) -> String {
+    /// Every delivery under exactly one ending.
+    fn write_sum(&self, page: &mut String) {
         let tally = &self.tally;
         let verdict = if tally.ended() == tally.deliveries {
-            "the sum matches: nothing is lost"
+            "it adds up: nothing is lost"
         } else {
-            "THE SUM DOES NOT MATCH"
+            "THIS DOES NOT ADD UP"
         };
-        format!(
-            "{} deliveries = {} delivered + {} merged + {} skipped + {} dead   ({verdict})",
-            grouped(tally.deliveries),
-            grouped(tally.delivered),
-            grouped(tally.merged),
-            grouped(tally.skipped_total()),
-            grouped(tally.dead_total()),
-        )
-    }
-
-    fn associations(&self) -> String {
-        let made = grouped(size(self.associations));
-        if self.links_waiting == 0 {
-            format!("{made} between companies and contacts")
-        } else {
-            format!(
-                "{made} between companies and contacts, {} wait for their contact",
-                self.links_waiting
-            )
+        for (sign, number, what, meaning) in [
+            (' ', tally.deliveries, "deliveries", verdict),
+            ('=', tally.delivered, "delivered", ""),
+            (
+                '+',
+                tally.merged,
+                "merged",
+                "their values went out with a newer event's",
+            ),
+            (
+                '+',
+                tally.skipped_total(),
+                "skipped",
+                "no mapping wants them, or they ask to be left out",
+            ),
+            (
+                '+',
+                tally.dead_total(),
+                "dead",
+                "they can never succeed as they are: see below",
+            ),
+        ] {
+            let said = format!("  {sign} {:>8} {what:<12} {meaning}", grouped(number));
+            line(page, format_args!("{}", said.trim_end()));
         }
     }
 
-    /// The comparison, with how it is counted.
-    fn calls(&self) -> String {
-        let ten_seconds = self.calls_one_by_one.div_ceil(u64::from(self.limit.max(1)));
-        format!(
-            "{}; event by event (update, create if new, associate) it would be {}, at this limit {} s",
-            grouped(self.calls),
-            grouped(self.calls_one_by_one),
-            grouped(ten_seconds * 10),
-        )
+    fn write_records(&self, page: &mut String) {
+        let waiting = match self.links_waiting {
+            0 => String::new(),
+            1 => ", 1 waits for its contact".to_owned(),
+            more => format!(", {} wait for their contact", grouped(more)),
+        };
+        entry(
+            page,
+            "records",
+            format_args!(
+                "{} contacts, {} companies, {} associations{waiting}",
+                grouped(size(self.contacts)),
+                grouped(size(self.companies)),
+                grouped(size(self.associations)),
+            ),
+        );
     }
 
-    fn limit(&self) -> String {
+    fn write_calls(&self, page: &mut String) {
+        let refused = match self.throttled {
+            0 => "none refused with 429".to_owned(),
+            some => format!("{} refused with 429", grouped(some)),
+        };
+        entry(
+            page,
+            "calls",
+            format_args!("{}, {refused}", grouped(self.calls)),
+        );
+        for batch in &self.batches {
+            let filled = if batch.is_association() {
+                format!("{} each, on a limit of their own", grouped(batch.each()))
+            } else {
+                format!(
+                    "{} of {} places used",
+                    grouped(batch.each()),
+                    grouped(batch.most)
+                )
+            };
+            entry(
+                page,
+                "",
+                format_args!("{:>4}  {:<22} {filled}", grouped(batch.calls), batch.what()),
+            );
+        }
+        let batched: u64 = self.batches.iter().map(|batch| batch.calls).sum();
+        if self.calls > batched {
+            let others = grouped(self.calls - batched);
+            entry(page, "", format_args!("{others:>4}  others"));
+        }
         let share = size(self.worst_window) * 100 / u64::from(self.limit.max(1));
-        let filled = self.filled.map_or_else(String::new, |filled| {
-            format!(", batches {:.0}% full", filled * 100.0)
-        });
-        format!(
-            "{} of {} calls in the busiest 10 s ({share}%), {} refused with 429{filled}",
-            self.worst_window, self.limit, self.throttled
-        )
+        entry(
+            page,
+            "limit",
+            format_args!(
+                "{} of {} calls in the busiest 10 seconds ({share}%)",
+                self.worst_window, self.limit
+            ),
+        );
+    }
+
+    /// With how it is counted.
+    fn write_comparison(&self, page: &mut String) {
+        let windows = self.calls_one_by_one.div_ceil(u64::from(self.limit.max(1)));
+        entry(
+            page,
+            "one by one",
+            format_args!(
+                "{} calls, {} at this limit: an update for each event,",
+                grouped(self.calls_one_by_one),
+                counted((windows * 10).div_ceil(60), "minute"),
+            ),
+        );
+        entry(
+            page,
+            "",
+            format_args!("a create where that finds nobody, an association for each group"),
+        );
     }
 }
 
-fn size(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-/// A number with commas between thousands.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+fn entry(page: &mut String, title: &str, text: std::fmt::Arguments<'_>) {
+    line(page, format_args!("  {title:<11} {text}"));
 }
 
 #[cfg(test)]
@@ -183,21 +257,9 @@ mod tests {
     use hubferry_delivery::MappingIndex;
 
     #[test]
-    fn thousands_are_grouped() {
-        for (number, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1_000, "1,000"),
-            (1_234_567, "1,234,567"),
-        ] {
-            assert_eq!(grouped(number), text);
-        }
-    }
-
-    #[test]
     fn the_page_reads_well() {
         let mut tally = Tally {
-            events: 4_016,
+            events: 30_016,
             deliveries: 3,
             ..Tally::default()
         };
@@ -215,36 +277,59 @@ mod tests {
         let summary = Summary {
             tally,
             ids: vec!["demo/contacts".to_owned()],
-            contacts: 900,
-            companies: 60,
-            associations: 851,
-            calls: 48,
-            calls_one_by_one: 5_012,
+            contacts: 15_000,
+            companies: 600,
+            associations: 3_851,
+            calls: 168,
+            batches: vec![
+                Batch {
+                    endpoint: "contacts/batch/upsert".to_owned(),
+                    calls: 152,
+                    inputs: 15_042,
+                    most: 100,
+                },
+                Batch {
+                    endpoint: "associations/companies/contacts/batch/create".to_owned(),
+                    calls: 3,
+                    inputs: 3_851,
+                    most: 2_000,
+                },
+            ],
+            calls_one_by_one: 45_012,
             limit: 100,
-            worst_window: 48,
+            worst_window: 97,
             throttled: 0,
-            filled: Some(0.834),
-            links_waiting: 0,
-            elapsed: Duration::from_millis(7_440),
+            links_waiting: 1,
+            elapsed: Duration::from_millis(17_440),
             dead_letter_topic: "customer-events.hubferry.dlq".to_owned(),
         };
         insta::assert_snapshot!(summary.to_text(), @r"
 
-          4,016 events went from Kafka to HubSpot in 7.4 seconds
+        30,016 events went from Kafka into HubSpot in 17.4 seconds
 
-          3 deliveries = 1 delivered + 0 merged + 1 skipped + 1 dead   (the sum matches: nothing is lost)
+                 3 deliveries   it adds up: nothing is lost
+        =        1 delivered
+        +        0 merged       their values went out with a newer event's
+        +        1 skipped      no mapping wants them, or they ask to be left out
+        +        1 dead         they can never succeed as they are: see below
 
-          records written    900 contacts, 60 companies
-          associations made  851 between companies and contacts
-          calls made         48; event by event (update, create if new, associate) it would be 5,012, at this limit 510 s
-          limit              48 of 100 calls in the busiest 10 s (48%), 0 refused with 429, batches 83% full
+        records     15,000 contacts, 600 companies, 3,851 associations, 1 waits for its contact
+        calls       168, none refused with 429
+                     152  upserts of contacts    99 of 100 places used
+                       3  associations           1,284 each, on a limit of their own
+                      13  others
+        limit       97 of 100 calls in the busiest 10 seconds (97%)
+        one by one  45,012 calls, 76 minutes at this limit: an update for each event,
+                    a create where that finds nobody, an association for each group
 
-          1 deliveries could not succeed; they are kept on customer-events.hubferry.dlq with the reason:
-              1  property_option  (demo/contacts, hs_lead_status)
-                 VERY_HOT is not an option
-                 → add the option in HubSpot, or correct the value in the mapping
+        The dead, with the reason, kept on customer-events.hubferry.dlq:
 
-          Next: `hubferry config reference > hubferry.yaml`, then `hubferry check --config hubferry.yaml`
+            1  property_option  (demo/contacts, hs_lead_status)
+               VERY_HOT is not an option
+               → add the option in HubSpot, or correct the value in the mapping
+
+        Next: hubferry config reference > hubferry.yaml
+              hubferry check --config hubferry.yaml
         ");
     }
 }
