@@ -36,6 +36,8 @@ pub struct Read {
     pub key: Option<Vec<u8>>,
     /// The value; `None` is a tombstone.
     pub value: Option<Vec<u8>>,
+    /// Its time in milliseconds since 1970.
+    pub timestamp_ms: Option<i64>,
     /// The headers by name, as text; a name that comes twice keeps the last value.
     pub headers: BTreeMap<String, String>,
 }
@@ -95,6 +97,28 @@ impl Kafka {
                 } else {
                     Err(format!("{count} partitions"))
                 }
+            }
+        })
+        .await
+    }
+
+    /// Deletes a topic and waits until the broker knows it no more.
+    ///
+    /// # Errors
+    ///
+    /// The broker refused or did not answer.
+    pub async fn delete(&self, name: &str) -> Result<()> {
+        let admin: AdminClient<DefaultClientContext> = self.client().create()?;
+        let options = AdminOptions::new().operation_timeout(Some(ANSWER));
+        for answer in admin.delete_topics(&[name], &options).await? {
+            if let Err((topic, code)) = answer {
+                bail!("could not delete topic {topic}: {code}");
+            }
+        }
+        crate::eventually("the topic is gone", ANSWER, || async {
+            match self.ends(name).await {
+                Ok(seen) => Err(format!("{seen:?}")),
+                Err(_) => Ok(()),
             }
         })
         .await
@@ -316,6 +340,7 @@ impl From<&rdkafka::message::BorrowedMessage<'_>> for Read {
             offset: message.offset(),
             key: message.key().map(<[u8]>::to_vec),
             value: message.payload().map(<[u8]>::to_vec),
+            timestamp_ms: message.timestamp().to_millis(),
             headers: headers
                 .map(|header| (header.key.to_owned(), as_text(header.value)))
                 .collect(),

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::process::Command;
 
 use crate::{Hubferry, Process, eventually};
 
@@ -112,7 +113,36 @@ impl Sim {
     /// As for [`Sim::start`].
     pub async fn start_with(hubferry: &Hubferry, folder: &Path, further: &[&str]) -> Result<Sim> {
         let arguments = [&["sim", "--listen", "127.0.0.1:0"], further].concat();
-        let process = Process::start(&mut hubferry.command(&arguments), folder, "sim")?;
+        Sim::of_command(&mut hubferry.command(&arguments), folder).await
+    }
+
+    /// Starts a simulator with settings that the command line does not offer: the program `special-sim` of this
+    /// package, which says what it takes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Sim::start`].
+    pub async fn special(folder: &Path, settings: &Value) -> Result<Sim> {
+        let own = std::env::current_exe()?;
+        // Test programs lie one folder deeper than the programs that they are built with.
+        let found = own
+            .ancestors()
+            .skip(1)
+            .take(2)
+            .map(|place| place.join("special-sim"))
+            .find(|program| program.is_file());
+        let program = found.with_context(|| {
+            format!(
+                "no special-sim beside {}: run `cargo xtask e2e`",
+                own.display()
+            )
+        })?;
+        let mut command = Command::new(program);
+        Sim::of_command(command.arg(settings.to_string()), folder).await
+    }
+
+    async fn of_command(command: &mut Command, folder: &Path) -> Result<Sim> {
+        let process = Process::start(command, folder, "sim")?;
         let base_url = eventually("the simulator says where it listens", START, || {
             let (stdout, stderr) = (process.stdout(), process.stderr());
             async move {
@@ -216,6 +246,23 @@ impl Sim {
             portal.links.insert(pair);
         }
         Ok(portal)
+    }
+
+    /// Makes a call as any client of the portal would; gives the answer of a success.
+    ///
+    /// # Errors
+    ///
+    /// The portal refuses it.
+    pub async fn call(&self, path: &str, body: &Value) -> Result<Value> {
+        let request = self
+            .http
+            .post(format!("{}{path}", self.base_url))
+            .bearer_auth("test-token")
+            .json(body);
+        let answer = request.send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        ensure!(status.is_success(), "POST {path}: {status} {text}");
+        Ok(serde_json::from_str(&text)?)
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {

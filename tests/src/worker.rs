@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{Hubferry, Process};
+use serde_json::Value;
+
+use crate::{Admin, Hubferry, Process, eventually};
+
+const START: Duration = Duration::from_secs(30);
 
 /// `hubferry run --config …` as a process.
 #[derive(Debug)]
@@ -21,12 +25,24 @@ impl Worker {
     ///
     /// The binary does not start.
     pub fn start(hubferry: &Hubferry, config: &Path, folder: &Path, name: &str) -> Result<Worker> {
+        Worker::start_logging(hubferry, config, folder, name, "info")
+    }
+
+    /// Starts a worker that logs what this filter lets through.
+    ///
+    /// # Errors
+    ///
+    /// The binary does not start.
+    pub fn start_logging(
+        hubferry: &Hubferry,
+        config: &Path,
+        folder: &Path,
+        name: &str,
+        filter: &str,
+    ) -> Result<Worker> {
         let config = config.to_str().context("a path that is text")?;
-        let process = Process::start(
-            &mut hubferry.command(&["run", "--config", config]),
-            folder,
-            name,
-        )?;
+        let mut command = hubferry.command(&["run", "--config", config]);
+        let process = Process::start(command.env("HUBFERRY_LOG", filter), folder, name)?;
         Ok(Worker {
             process,
             name: name.to_owned(),
@@ -36,6 +52,25 @@ impl Worker {
     /// The process.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
+    }
+
+    /// Waits until the worker says where its admin endpoint is.
+    ///
+    /// # Errors
+    ///
+    /// It does not within half a minute.
+    pub async fn admin(&self) -> Result<Admin> {
+        let address = eventually("the worker has started", START, || {
+            let said = self.process.stderr();
+            async move {
+                let mut lines = said.lines().filter_map(|line| {
+                    let line: Value = serde_json::from_str(line).ok()?;
+                    line["admin"].as_str().map(str::to_owned)
+                });
+                lines.next_back().ok_or(said)
+            }
+        });
+        Admin::at(address.await?)
     }
 
     /// Fails when the worker has ended by itself.

@@ -31,7 +31,8 @@ usage: cargo xtask COMMAND
   test            check, then e2e: everything that a change must pass
   check           formatting, links, licences and sources, lints, unit tests, docs
   e2e [FILTER…]   start a real Kafka and a real Redis and run the tests that need them
-  bench [NAME…]   build for release, start the services and run the benchmarks
+  bench [NAME…] [--runs N] [--json FILE]
+                  build for release and measure: fill, calls, memory, speed; each three times unless told otherwise
   help            this text
 
 Every command first installs the system packages it misses (as root, with passwordless sudo, or with brew);

@@ -52,16 +52,6 @@ impl Workspace {
         names
     }
 
-    /// Binaries of the end-to-end package that are benchmarks.
-    pub(crate) fn benchmarks(&self) -> Vec<String> {
-        let binaries = self.targets().filter(|(_, target)| is_kind(target, "bin"));
-        let names = binaries.filter_map(|(_, target)| target["name"].as_str());
-        names
-            .filter(|name| name.starts_with("bench-"))
-            .map(str::to_owned)
-            .collect()
-    }
-
     /// `package/feature` of every feature that some test target requires.
     pub(crate) fn service_features(&self) -> Vec<String> {
         let mut features = Vec::new();
@@ -189,7 +179,7 @@ mod tests {
                 {"id": "a", "name": "limiter", "targets": [
                     target("lib", "limiter", &[]), target("test", "shape", &[]), target("test", "redis", &["redis-tests"])]},
                 {"id": "b", "name": "tests", "targets": [
-                    target("test", "e2e", &["services"]), target("bin", "bench-load", &["services"])]},
+                    target("test", "e2e", &["services"])]},
                 {"id": "c", "name": "foreign", "targets": [target("test", "other", &["x"])]},
             ],
         });
@@ -210,7 +200,6 @@ mod tests {
             ["limiter/redis-tests", "tests/services"]
         );
         assert_eq!(workspace.service_packages(), ["limiter", "tests"]);
-        assert_eq!(workspace.benchmarks(), ["bench-load"]);
         assert_eq!(workspace.binary("debug"), PathBuf::from("t/debug/hubferry"));
     }
 }

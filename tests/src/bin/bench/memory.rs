@@ -3,22 +3,25 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use hubferry_tests::{Config, Services, Sim, Worker, figure, unique};
+use hubferry_tests::{Config, Figure, Services, Sim, Worker, unique};
 use serde_json::json;
 use tokio::time::sleep;
 
 const EVENTS: u32 = 1_000_000;
 const PEOPLE: u32 = 300_000;
 const PIECE: u32 = 50_000;
+const PARTITIONS: i32 = 12;
 const WATCHED: Duration = Duration::from_secs(60);
+const MIB: u64 = 1024 * 1024;
 
-#[tokio::main]
-async fn main() -> Result<()> {
+pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let services = Services::from_env()?;
     let (kafka, hubferry) = (services.kafka(), services.hubferry());
     let folder = tempfile::tempdir()?;
-    let topic = kafka.topic("backlog", 12).await?;
-    kafka.create(&format!("{topic}.hubferry.dlq"), 12).await?;
+    let topic = kafka.topic("backlog", PARTITIONS).await?;
+    kafka
+        .create(&format!("{topic}.hubferry.dlq"), PARTITIONS)
+        .await?;
     for start in (0..EVENTS).step_by(PIECE as usize) {
         kafka
             .produce(&topic, (start..start + PIECE).map(message))
@@ -42,15 +45,18 @@ async fn main() -> Result<()> {
     let committed: i64 = kafka.committed(&group, &topic).await?.values().sum();
     worker.stop(Duration::from_secs(70)).await?;
 
-    figure("events on the topic", &EVENTS.to_string(), "1000000");
-    figure("events finished in a minute", &committed.to_string(), "");
-    figure(
-        "peak memory of the worker",
-        &format!("{} MiB", peak / 1024 / 1024),
-        "under 200 MiB",
-    );
-    figure("429s", &sim.summary().await?.throttled.to_string(), "0");
-    Ok(())
+    let throttled = sim.summary().await?.throttled;
+    Ok(vec![
+        Figure::count("events on the topic", u64::from(EVENTS)),
+        Figure::count("events committed in a minute", u64::try_from(committed)?),
+        Figure::of(
+            "peak resident memory of the worker",
+            peak as f64 / MIB as f64,
+            "MiB",
+        )
+        .wanted("under 200"),
+        Figure::count("429s", throttled).wanted("0"),
+    ])
 }
 
 fn message(number: u32) -> (Option<Vec<u8>>, Vec<u8>) {

@@ -1,0 +1,70 @@
+//! How full the calls are at the real limit: 100,000 identify events of 50,000 people.
+
+use anyhow::{Result, ensure};
+use hubferry_tests::{Config, Figure, Services, Sim};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::json;
+
+use crate::{of_report, path_in};
+
+const EVENTS: u32 = 100_000;
+const PEOPLE: u32 = 50_000;
+
+pub(crate) async fn measure() -> Result<Vec<Figure>> {
+    let services = Services::from_env()?;
+    let hubferry = services.hubferry();
+    let folder = tempfile::tempdir()?;
+    let folder = folder.path();
+    let sim = Sim::start(&hubferry, folder).await?;
+    Config::to(sim.base_url())
+        .with_people_and_companies(&[])
+        .write(folder, "config")?;
+    let config = path_in(folder, "config.json")?;
+    let (input, dead) = (path_in(folder, "events")?, path_in(folder, "dead")?);
+    std::fs::write(&input, events(EVENTS))?;
+
+    let arguments = [
+        "run",
+        "--config",
+        &config,
+        "--input",
+        &input,
+        "--dead-letters",
+        &dead,
+        "--output",
+        "json",
+    ];
+    let finished = hubferry.run(&arguments).await?;
+    ensure!(finished.code == Some(0), "{finished:?}");
+    let summary = sim.summary().await?;
+
+    let mut figures = of_report(&finished.json()?);
+    figures.push(Figure::count("calls", summary.calls));
+    figures.push(Figure::count("429s", summary.throttled).wanted("0"));
+    let worst = Figure::count("most calls in any ten seconds", summary.worst_ten_seconds);
+    figures.push(worst.wanted("at most 100"));
+    for (endpoint, seen) in &summary.endpoints {
+        if let Some(fill) = seen.fill {
+            let what = format!("places filled after 1 s, {endpoint}");
+            figures.push(Figure::of(what, fill * 100.0, "%").wanted("at least 97"));
+        }
+    }
+    Ok(figures)
+}
+
+/// Every person comes once; then people come back at random.
+pub(crate) fn events(count: u32) -> String {
+    let mut chance = StdRng::seed_from_u64(1);
+    let lines = (0..count).map(|number| {
+        let person = if number < PEOPLE {
+            number
+        } else {
+            chance.random_range(0..PEOPLE)
+        };
+        let traits = json!({"email": format!("p{person}@example.com"), "firstName": format!("F{number}")});
+        let event = json!({"type": "identify", "messageId": format!("m{number}"), "userId": format!("u{person}"), "traits": traits});
+        format!("{event}\n")
+    });
+    lines.collect()
+}
