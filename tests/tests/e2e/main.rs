@@ -3,11 +3,20 @@
 //! `cargo xtask e2e` starts the services and runs these; without them every test here fails.
 
 mod kafka_smoke;
+mod scene;
 
+mod access;
 mod cli;
+mod companies;
+mod dead_letters;
 mod demo;
 mod file;
 mod fleet;
+mod holds;
 mod input_errors;
+mod isolation;
+mod lifecycle;
+mod privacy;
 mod produce;
 mod sim;
+mod stopping;

@@ -1,6 +1,6 @@
 //! The simulator says of itself what the other tests read.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use hubferry_tests::generate::{group_id, visits};
 use hubferry_tests::{Services, Sim};
 use serde_json::{Value, json};
@@ -18,21 +18,16 @@ async fn what_a_client_writes_is_seen_from_outside() -> Result<()> {
             "properties": {"email": "A@example.com", "visits": visits}}]})
     };
     let contacts = "/crm/objects/2026-03/contacts/batch/upsert";
-    let contact_id = first_id(&call(&sim, contacts, &contact(1)).await?)?;
-    call(&sim, contacts, &contact(2)).await?;
+    let contact_id = first_id(&sim.call(contacts, &contact(1)).await?)?;
+    sim.call(contacts, &contact(2)).await?;
     let company = json!({"inputs": [{"id": "g", "idProperty": "segment_group_id", "objectWriteTraceId": "2",
         "properties": {"segment_group_id": "g", "name": "G"}}]});
     let company_id = first_id(
-        &call(
-            &sim,
-            "/crm/objects/2026-03/companies/batch/upsert",
-            &company,
-        )
-        .await?,
+        &sim.call("/crm/objects/2026-03/companies/batch/upsert", &company)
+            .await?,
     )?;
     let link = json!({"inputs": [{"from": {"id": contact_id}, "to": {"id": company_id}}]});
-    call(
-        &sim,
+    sim.call(
         "/crm/associations/2026-03/contacts/companies/batch/associate/default",
         &link,
     )
@@ -82,26 +77,11 @@ async fn a_fault_strikes_as_often_as_it_says() -> Result<()> {
         .await?;
     let read = json!({"inputs": [], "properties": []});
     let path = "/crm/objects/2026-03/contacts/batch/read";
-    let refused = call(&sim, path, &read)
-        .await
-        .expect_err("a 429")
-        .to_string();
+    let refused = sim.call(path, &read).await.expect_err("a 429").to_string();
     assert!(refused.contains("429"), "{refused}");
-    call(&sim, path, &read).await?;
+    sim.call(path, &read).await?;
     assert_eq!(sim.summary().await?.throttled, 1);
     Ok(())
-}
-
-async fn call(sim: &Sim, path: &str, body: &Value) -> Result<Value> {
-    let http = reqwest::Client::builder().no_proxy().build()?;
-    let request = http
-        .post(format!("{}{path}", sim.base_url()))
-        .bearer_auth("test-token")
-        .json(body);
-    let answer = request.send().await?;
-    let (status, text) = (answer.status(), answer.text().await?);
-    ensure!(status.is_success(), "POST {path}: {status} {text}");
-    Ok(serde_json::from_str(&text)?)
 }
 
 fn first_id(answer: &Value) -> Result<String> {
