@@ -10,6 +10,7 @@ use crate::liquid::Liquid;
 use crate::path::{Path, PathDialect};
 use crate::resolved::Resolved;
 use crate::template::Template;
+use crate::text::kind_name;
 
 /// One node; what can be known from the mapping's text alone is known here.
 #[derive(Clone, Debug)]
@@ -135,9 +136,15 @@ impl LiquidAt {
 }
 
 impl Transform {
+    /// Whatever `apply` gives is the event of `mapping`; of what is no object, paths find what it has. Only objects are
+    /// events of a further `@transform`, as in the reference.
     fn resolve(&self, event: Source<'_>) -> Result<Resolved<'static>, ResolveError> {
+        if let Some(event) = event.filter(|event| !event.is_object()) {
+            return Err(ResolveError::EventNotObject {
+                actual: kind_name(event),
+            });
+        }
         let applied = self.apply.resolve(event)?.into_value();
-        let inner = applied.as_ref().filter(|value| value.is_object());
-        Ok(self.mapping.resolve(inner)?.detach())
+        Ok(self.mapping.resolve(applied.as_ref())?.detach())
     }
 }

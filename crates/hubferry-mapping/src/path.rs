@@ -71,6 +71,10 @@ impl Path {
         }
     }
 
+    pub(crate) const fn is_root(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
     /// The keys on the way.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().map(|piece| &*piece.key)

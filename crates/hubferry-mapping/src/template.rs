@@ -1,6 +1,8 @@
 //! Texts with `{{ paths }}` in them.
 
-use serde_json::Value;
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
 
 use crate::path::{Path, PathDialect};
 use crate::text::{js_trim, push_js_text};
@@ -31,14 +33,19 @@ impl Template {
         Self { pieces }
     }
 
-    /// Fills the template; missing and null leave nothing. Without an event all paths are missing.
+    /// Fills the template; missing and null leave nothing. Without an event all paths are missing,
+    /// but the root is an empty object, as in the reference.
     pub(crate) fn fill(&self, event: Option<&Value>) -> String {
         let mut out = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Path(path) => {
-                    let value = event.and_then(|event| path.lookup(event));
+                    let value = match event {
+                        Some(event) => path.lookup(event),
+                        None if path.is_root() => Some(Cow::Owned(Value::Object(Map::new()))),
+                        None => None,
+                    };
                     if let Some(value) = value.filter(|value| !value.is_null()) {
                         push_js_text(&mut out, &value);
                     }

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::layers::Layers;
 use crate::compile::{Compiler, Options};
 use crate::fault::ResolveError;
 use crate::node::{Node, Source};
@@ -54,16 +55,14 @@ pub(crate) fn compile_flatten(compiler: &mut Compiler, options: &Options<'_>) ->
 }
 
 impl Flatten {
-    pub(crate) fn resolve(&self, event: Source<'_>) -> Result<Resolved<'static>, ResolveError> {
-        let mut leaves = Map::new();
+    pub(crate) fn resolve<'a>(&'a self, event: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
+        let mut leaves = Layers::default();
         self.spread(self.value.resolve(event)?, "", &mut leaves);
-        Ok(Resolved::owned(Value::Object(leaves)))
+        Ok(leaves.into_object())
     }
 
-    fn spread(&self, resolved: Resolved<'_>, prefix: &str, leaves: &mut Map<String, Value>) {
+    fn spread<'a>(&self, resolved: Resolved<'a>, prefix: &str, leaves: &mut Layers<'a>) {
         match resolved {
-            Resolved::Undefined => {}
-            Resolved::Value(value) => self.spread_value(value, prefix, leaves),
             Resolved::Object(members) => {
                 for (key, member) in members {
                     self.spread(member, &self.join(prefix, &key), leaves);
@@ -74,30 +73,42 @@ impl Flatten {
                     self.spread(item, &self.join(prefix, &index.to_string()), leaves);
                 }
             }
-            whole @ Resolved::Array(_) => {
-                if let Some(value) = whole.into_value() {
-                    leaves.insert(prefix.to_owned(), value);
-                }
-            }
+            Resolved::Value(Cow::Borrowed(value)) => self.spread_borrowed(value, prefix, leaves),
+            Resolved::Value(Cow::Owned(value)) => self.spread_owned(value, prefix, leaves),
+            // Undefined leaves stay until the payload is built: they hide earlier ones.
+            whole @ (Resolved::Undefined | Resolved::Array(_)) => leaves.put(prefix, whole),
         }
     }
 
-    fn spread_value(&self, value: Cow<'_, Value>, prefix: &str, leaves: &mut Map<String, Value>) {
-        match &*value {
+    fn spread_borrowed<'a>(&self, value: &'a Value, prefix: &str, leaves: &mut Layers<'a>) {
+        match value {
             Value::Object(members) => {
                 for (key, member) in members {
-                    self.spread_value(Cow::Borrowed(member), &self.join(prefix, key), leaves);
+                    self.spread_borrowed(member, &self.join(prefix, key), leaves);
                 }
             }
             Value::Array(items) if self.lists == Lists::Opened => {
                 for (index, item) in items.iter().enumerate() {
-                    let key = self.join(prefix, &index.to_string());
-                    self.spread_value(Cow::Borrowed(item), &key, leaves);
+                    self.spread_borrowed(item, &self.join(prefix, &index.to_string()), leaves);
                 }
             }
-            _ => {
-                leaves.insert(prefix.to_owned(), value.into_owned());
+            leaf => leaves.put(prefix, Resolved::Value(Cow::Borrowed(leaf))),
+        }
+    }
+
+    fn spread_owned(&self, value: Value, prefix: &str, leaves: &mut Layers<'_>) {
+        match value {
+            Value::Object(members) => {
+                for (key, member) in members {
+                    self.spread_owned(member, &self.join(prefix, &key), leaves);
+                }
             }
+            Value::Array(items) if self.lists == Lists::Opened => {
+                for (index, item) in items.into_iter().enumerate() {
+                    self.spread_owned(item, &self.join(prefix, &index.to_string()), leaves);
+                }
+            }
+            leaf => leaves.put(prefix, Resolved::owned(leaf)),
         }
     }
 

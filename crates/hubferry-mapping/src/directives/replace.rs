@@ -46,16 +46,15 @@ pub(crate) fn compile_replace(compiler: &mut Compiler, options: &Options<'_>) ->
     let ignore_case = flag(compiler, options, "ignorecase", false);
     let global = flag(compiler, options, "global", true);
     let place = options.place.inside("value");
+    // An empty text as it is written gives nothing; a directive that resolves to nothing gives an empty text.
     let value = match options.get("value") {
-        None => compiler.fault(&place, "is required"),
-        Some(Value::String(text)) if text.is_empty() => Node::Undefined,
-        Some(value) => compiler
-            .text_or_directive(value, &place)
-            .unwrap_or(Node::Undefined),
+        None => Some(compiler.fault(&place, "is required")),
+        Some(Value::String(text)) if text.is_empty() => None,
+        Some(value) => compiler.text_or_directive(value, &place),
     };
-    if matches!(value, Node::Undefined) {
+    let Some(value) = value else {
         return Node::Undefined;
-    }
+    };
     let mut swaps = vec![Swap {
         pattern,
         replacement,

@@ -512,6 +512,12 @@ fn array_paths() {
     let list = json!({"p": [{"x": 1}]});
     let of = |option: &Value| json!({"@arrayPath": option});
     check(&[
+        // A directive that resolves to nothing is no empty option.
+        (
+            json!({"@replace": {"pattern": "a", "value": {"@case": {"operator": "lower", "value": ""}}}}),
+            json!({}),
+            Some(json!("")),
+        ),
         (of(&json!(["$.p"])), list.clone(), Some(json!([{"x": 1}]))),
         (
             of(&json!(["$.p", {}])),
@@ -595,6 +601,19 @@ fn flattening() {
         |value: Value| json!({"@flatten": {"value": value, "separator": ".", "omitArrays": true}});
     let path = json!({"@path": "v"});
     check(&[
+        // What is undefined hides what was there before, and vanishes at the end.
+        (
+            json!({"@flatten": {"separator": ".", "value": {"a.b": 1, "a": {"b": {"@path": "no"}}}}}),
+            json!({}),
+            Some(json!({})),
+        ),
+        (
+            json!({"@flatten": {"separator": ".", "value": {"@flatten": {
+                "separator": ".", "omitArrays": true, "value": [{"@path": "no"}, 1],
+            }}}}),
+            json!({}),
+            Some(json!({"1": 1})),
+        ),
         (
             flat(path.clone(), "."),
             json!({"v": {"b": "z", "c": {"d": 1}}}),
@@ -815,6 +834,14 @@ fn transforming() {
     let event = json!({"a": {"b": 1}, "s": "text", "n": null});
     check(&[
         (
+            transform(
+                json!({"@path": "no"}),
+                json!({"y": {"@template": "{{ }}{{a}}"}}),
+            ),
+            event.clone(),
+            Some(json!({"y": "[object Object]"})),
+        ),
+        (
             transform(json!({"k": {"@path": "a.b"}}), json!({"y": {"@path": "k"}})),
             event.clone(),
             Some(json!({"y": 1})),
@@ -830,14 +857,25 @@ fn transforming() {
             Some(json!(1)),
         ),
         (
-            transform(json!({"@path": "s"}), json!({"y": {"@path": "length"}})),
+            transform(json!({"@path": "s"}), json!({"y": {"@path": "b"}})),
             event.clone(),
             Some(json!({})),
+        ),
+        // Of what is no object, paths find what it has: lengths, elements, and falsy values themselves.
+        (
+            transform(json!({"@path": "s"}), json!({"y": {"@path": "length"}})),
+            event.clone(),
+            Some(json!({"y": 4})),
+        ),
+        (
+            transform(json!({"@path": "l"}), json!({"y": {"@path": "[1].k"}})),
+            json!({"l": [1, {"k": 2}]}),
+            Some(json!({"y": 2})),
         ),
         (
             transform(json!({"@path": "n"}), json!({"y": {"@path": "b"}})),
             event.clone(),
-            Some(json!({})),
+            Some(json!({"y": null})),
         ),
         (
             transform(
@@ -862,6 +900,22 @@ fn transforming() {
             "/x/@transform/apply must be an object or a directive, it is a text",
         ),
     ]);
+}
+
+#[test]
+fn only_objects_are_transformed() {
+    let mapping = Mapping::compile(&json!({"x": {"@arrayPath": ["$.l", {"y": {
+        "@transform": {"apply": {"a": {"@path": "k"}}, "mapping": {"b": {"@path": "a"}}},
+    }}]}}))
+    .unwrap();
+    assert_eq!(
+        mapping.resolve(&json!({"l": [{"k": 1}]})),
+        Ok(Some(json!({"x": [{"y": {"b": 1}}]})))
+    );
+    assert_eq!(
+        mapping.resolve(&json!({"l": [{"k": 1}, 2]})),
+        Err(ResolveError::EventNotObject { actual: "a number" })
+    );
 }
 
 #[test]
