@@ -19,6 +19,7 @@ mod local;
 mod mark;
 mod memory;
 mod person;
+mod portal;
 mod redis;
 mod stored;
 
@@ -28,4 +29,5 @@ pub use link::{Link, LinkId, LinkOrigin};
 pub use local::{LocalLimits, LocalMemory};
 pub use mark::{MarkWrite, RecordKey};
 pub use memory::Memory;
+pub use portal::{CredentialKey, keep_portal, known_portal};
 pub use redis::RedisMemory;

@@ -127,7 +127,7 @@ async fn live(configuration: &Configuration, found: &mut Vec<String>, trouble: &
     }
     for destination in configuration.destinations.iter().filter(|one| one.enabled) {
         let asked = match portals::client(destination) {
-            Ok(client) => portals::ask(destination, &client).await,
+            Ok(client) => portals::ask(destination, &client, None).await,
             Err(failure) => Err(failure),
         };
         match asked {

@@ -9,7 +9,7 @@ use deadpool_redis::{Pool, Runtime};
 use hubferry_delivery::{SchedulerSettings, Stats};
 use hubferry_hubspot::{Client, ClientSettings, ProbeError};
 use hubferry_limiter::{Ask, Class, LimitName, LimitSettings, Limiter, LimiterOptions, Scope};
-use hubferry_memory::{LocalLimits, Memory};
+use hubferry_memory::{CredentialKey, LocalLimits, Memory, keep_portal, known_portal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Configuration, Delivery, Destination, LimiterShape, Redis};
@@ -53,24 +53,41 @@ pub(crate) async fn open(
     let mut portals = Vec::new();
     for destination in configuration.destinations.iter().filter(|one| one.enabled) {
         let client = client(destination)?;
+        let shared = redis.zip(configuration.redis.as_ref());
+        let expected = match (destination.hubspot.portal_id, shared) {
+            (Some(id), _) => Some(id),
+            (None, Some((pool, redis))) => remembered(destination, pool, redis).await?,
+            (None, None) => None,
+        };
+        let mut limiter_of = |portal: &str| -> Result<Limiter, Failure> {
+            let scope = format!("{portal}:{}", app(destination));
+            // Two destinations of one portal and app share its limit, as HubSpot counts it.
+            if let Some(limiter) = limiters.get(&scope) {
+                return Ok(Limiter::clone(limiter));
+            }
+            let made = limiter(destination, &configuration.limiter, &scope, shared)?;
+            limiters.insert(scope, made.clone());
+            Ok(made)
+        };
+        // The question who the token belongs to is a call like any other. Only a portal that no worker has met before is
+        // asked without a permit: its limiter has granted nothing yet.
+        if let Some(id) = expected {
+            permitted(&limiter_of(&id.to_string())?).await;
+        }
         let portal_id = match probe {
-            Probe::First => Some(ask(destination, &client).await?),
+            Probe::First => Some(ask(destination, &client, expected).await?),
             Probe::Reachable => greet(destination, &client).await?,
         };
         let portal = portal_id.map_or_else(|| destination.name.clone(), |id| id.to_string());
-        let scope = format!("{portal}:{}", app(destination));
-        // Two destinations of one portal and app share its limit, as HubSpot counts it.
-        let limiter = match limiters.get(&scope) {
-            Some(limiter) => Limiter::clone(limiter),
-            None => {
-                let shared = redis.zip(configuration.redis.as_ref());
-                let made = limiter(destination, &configuration.limiter, &scope, shared)?;
-                limiters.insert(scope, made.clone());
-                made
-            }
-        };
-        if redis.is_none() {
-            count_probe(&limiter).await;
+        let limiter = limiter_of(&portal)?;
+        // A fleet's limiter that is new takes its window for spent; a process of its own has to count what it just asked.
+        if expected.is_none() && redis.is_none() {
+            permitted(&limiter).await;
+        }
+        if let (Some(id), Some((pool, redis))) = (portal_id, shared)
+            && let Err(error) = keep_portal(pool, &redis.prefix, &credential(destination), id).await
+        {
+            tracing::warn!(%error, "could not remember which portal the token belongs to");
         }
         let memory = match redis.zip(configuration.redis.as_ref()) {
             Some((pool, redis)) => Memory::redis(pool.clone(), &redis.prefix, &portal),
@@ -115,17 +132,47 @@ pub(crate) fn client(destination: &Destination) -> Result<Client, Failure> {
     Client::new(settings).map_err(|error| outside(destination, &error.to_string()))
 }
 
-/// Asks HubSpot who the token belongs to, and compares it with the configuration.
+/// The portal that a worker of the fleet has found behind these credentials.
+async fn remembered(
+    destination: &Destination,
+    pool: &Pool,
+    redis: &Redis,
+) -> Result<Option<u64>, Failure> {
+    known_portal(pool, &redis.prefix, &credential(destination))
+        .await
+        .map_err(|error| Failure::Outside(format!("could not ask redis: {error}; check redis.url")))
+}
+
+fn credential(destination: &Destination) -> CredentialKey {
+    match &destination.hubspot.auth {
+        hubferry_hubspot::Auth::Private(token) => CredentialKey::of(token.expose()),
+        hubferry_hubspot::Auth::OAuth {
+            client_id,
+            refresh_token,
+            ..
+        } => CredentialKey::of(&format!("{client_id} {}", refresh_token.expose())),
+    }
+}
+
+/// Asks HubSpot who the token belongs to, and compares it with the configuration. While HubSpot is in trouble, the portal
+/// that is expected will do: the worker waits for HubSpot like any other.
 ///
 /// # Errors
 ///
-/// HubSpot refuses or does not answer, or it is another portal.
-pub(crate) async fn ask(destination: &Destination, client: &Client) -> Result<u64, Failure> {
-    let account = client
-        .probe(&CancellationToken::new())
-        .await
-        .map_err(|error| outside(destination, &error.to_string()))?;
-    expected(destination, account.portal_id.get())
+/// HubSpot refuses, or it is another portal; or it does not answer and nothing is known of the portal.
+pub(crate) async fn ask(
+    destination: &Destination,
+    client: &Client,
+    known: Option<u64>,
+) -> Result<u64, Failure> {
+    match (client.probe(&CancellationToken::new()).await, known) {
+        (Ok(account), _) => expected(destination, account.portal_id.get()),
+        (Err(error @ (ProbeError::Passing { .. } | ProbeError::Timeout { .. })), Some(known)) => {
+            tracing::warn!(destination = destination.name, "{error}; going on");
+            Ok(known)
+        }
+        (Err(error), _) => Err(outside(destination, &error.to_string())),
+    }
 }
 
 /// Asks likewise, but only a refusal or no connection at all ends the start.
@@ -156,9 +203,8 @@ fn expected(destination: &Destination, found: u64) -> Result<u64, Failure> {
     }
 }
 
-/// HubSpot has counted the question who the token belongs to; so does the limiter, which could not be asked before. A
-/// fresh limiter grants it at once.
-async fn count_probe(limiter: &Limiter) {
+/// Waits for the permit of the question who the token belongs to, or counts it afterwards.
+async fn permitted(limiter: &Limiter) {
     let ask = Ask::new([LimitName::new("ten_seconds")], Class::Live);
     match limiter.acquire(&ask, &CancellationToken::new()).await {
         Ok(permit) => drop(permit),
