@@ -1,9 +1,9 @@
 //! `hubferry check`: every mistake before the first event.
 
 use hubferry_stream::{DeadLetterTopic, reachable};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use crate::config::{Configuration, Loaded};
+use crate::config::{Configuration, Fault, Inspected, Place, Problem, Warning};
 use crate::exit::Failure;
 use crate::output::{self, Form};
 use crate::portals::{self, START_PATIENCE};
@@ -21,19 +21,20 @@ pub(crate) struct Asked {
     pub(crate) form: Form,
 }
 
-/// Says what was found; the configuration itself was read without a problem already.
+/// Says everything that is wrong, or what was found.
 ///
 /// # Errors
 ///
-/// Warnings when strict, and whatever does not answer when live.
-pub(crate) async fn check(loaded: Loaded, asked: Asked) -> Result<(), Failure> {
-    let Loaded {
-        configuration,
-        warnings,
-    } = loaded;
+/// Problems; warnings when strict; and whatever does not answer when live.
+pub(crate) async fn check(inspected: Inspected, asked: Asked) -> Result<(), Failure> {
+    let Inspected { outcome, warnings } = inspected;
     if asked.form == Form::Text {
         tell_warnings(&warnings);
     }
+    let configuration = match outcome {
+        Ok(configuration) => configuration,
+        Err(problems) => return refuse(problems, &warnings, asked.form),
+    };
     let mut found = vec![shape(&configuration)];
     let mut trouble = Vec::new();
     if let Some(kafka) = &configuration.kafka {
@@ -52,8 +53,8 @@ pub(crate) async fn check(loaded: Loaded, asked: Asked) -> Result<(), Failure> {
         }
         Form::Json => output::print_json(&json!({
             "ok": found,
-            "warnings": warnings,
-            "problems": trouble,
+            "warnings": warnings.iter().map(warning_json).collect::<Vec<_>>(),
+            "problems": trouble.iter().map(|message| json!({ "message": message })).collect::<Vec<_>>(),
         }))?,
     }
     if !trouble.is_empty() {
@@ -66,6 +67,53 @@ pub(crate) async fn check(loaded: Loaded, asked: Asked) -> Result<(), Failure> {
         )));
     }
     Ok(())
+}
+
+/// For people the problems are the error; for programs they are the result, and the error says how many.
+fn refuse(problems: Vec<Problem>, warnings: &[Warning], form: Form) -> Result<(), Failure> {
+    if form == Form::Text {
+        return Err(Failure::Problems(problems));
+    }
+    let listed: Vec<Value> = problems
+        .iter()
+        .map(|problem| {
+            let code = Some(problem.fault);
+            entry(
+                code,
+                problem.place.as_ref(),
+                &problem.path,
+                &problem.message,
+            )
+        })
+        .collect();
+    output::print_json(&json!({
+        "ok": [],
+        "warnings": warnings.iter().map(warning_json).collect::<Vec<_>>(),
+        "problems": listed,
+    }))?;
+    Err(Failure::Usage(format!(
+        "{} in the configuration",
+        counted(size(problems.len()), "problem")
+    )))
+}
+
+fn warning_json(warning: &Warning) -> Value {
+    let place = warning.place.as_ref();
+    entry(warning.fault, place, &warning.path, &warning.message)
+}
+
+fn entry(fault: Option<Fault>, place: Option<&Place>, path: &str, message: &str) -> Value {
+    let mut entry = Map::new();
+    if let Some(fault) = fault {
+        entry.insert("code".to_owned(), fault.code().into());
+    }
+    if let Some(place) = place {
+        entry.insert("file".to_owned(), place.file.display().to_string().into());
+        entry.insert("line".to_owned(), place.line.into());
+    }
+    entry.insert("path".to_owned(), path.into());
+    entry.insert("message".to_owned(), message.into());
+    Value::Object(entry)
 }
 
 fn shape(configuration: &Configuration) -> String {

@@ -213,8 +213,9 @@ fn dispatch(cli: Cli, around: &Surroundings) -> Result<(), Failure> {
                 strict: args.strict,
                 form,
             };
-            let loaded = load(&paths, around)?;
-            run_to_end(Box::pin(check::check(loaded, asked)))
+            named(&paths)?;
+            let inspected = config::inspect(&paths, around);
+            run_to_end(Box::pin(check::check(inspected, asked)))
         }
         Command::Workbench(tool) => {
             log::start(Usual::Warn, around);
@@ -230,13 +231,18 @@ fn dispatch(cli: Cli, around: &Surroundings) -> Result<(), Failure> {
     }
 }
 
-fn load(paths: &[PathBuf], around: &Surroundings) -> Result<Loaded, Failure> {
+pub(crate) fn named(paths: &[PathBuf]) -> Result<(), Failure> {
     if paths.is_empty() {
         return Err(Failure::Usage(
             "no configuration: add --config FILE (`hubferry config reference` prints one to start from)"
                 .to_owned(),
         ));
     }
+    Ok(())
+}
+
+fn load(paths: &[PathBuf], around: &Surroundings) -> Result<Loaded, Failure> {
+    named(paths)?;
     config::load(paths, around).map_err(Failure::Problems)
 }
 

@@ -515,7 +515,7 @@ fn outside(error: &StreamError) -> Failure {
     Failure::Outside(error.to_string())
 }
 
-pub(crate) fn tell_warnings(warnings: &[String]) {
+pub(crate) fn tell_warnings(warnings: &[impl std::fmt::Display]) {
     for warning in warnings {
         output::tell(&format!("warning: {warning}"));
     }

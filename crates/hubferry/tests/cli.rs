@@ -197,7 +197,7 @@ async fn a_mistake_ends_with_1_and_says_what_it_is() {
     for (arguments, line) in [
         (
             vec!["check", "--config", &unknown],
-            "hubferry: config_unknown_key: kafak: unknown key; did you mean \"kafka\"?\n".to_owned(),
+            format!("hubferry: {unknown}:1: config_unknown_key: kafak: unknown key; did you mean \"kafka\"?\n"),
         ),
         (
             vec!["run", "--config", &good],

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hubferry_hubspot::{ApiVersion, Auth, BaseUrl, Secret};
 use serde_json::Value;
 
-use super::layers::Surroundings;
+use super::layers::{Secrets, Surroundings};
 use super::mapping::{MappingEntry, mappings};
 use super::meant::at_least_one;
 use super::problem::Problems;
@@ -309,6 +309,9 @@ fn secret(section: &Section<'_>, keys: SecretKeys, around: &Surroundings) -> Opt
         );
         return None;
     }
+    if around.secrets == Secrets::Ignored {
+        return Some(Secret::new("not read"));
+    }
     if let Some(file) = from_file {
         return match read_secret_file(&PathBuf::from(file)) {
             Ok(text) => Some(Secret::new(&text)),
@@ -331,9 +334,10 @@ fn secret(section: &Section<'_>, keys: SecretKeys, around: &Surroundings) -> Opt
     }
     if let Some(text) = from_line {
         let path = section.path_of(inline);
-        section.problems().warn(format!(
-            "{path} stands in the file itself: prefer {file} or {env}"
-        ));
+        section.problems().warn(
+            &path,
+            format!("stands in the file itself: prefer {file} or {env}"),
+        );
         return Some(Secret::new(&text));
     }
     section.missing(

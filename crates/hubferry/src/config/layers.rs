@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use config::{Config, Environment, File, FileFormat, ValueKind};
 use serde_json::{Map, Value};
 
+use super::places::{Place, Root};
 use super::problem::{Fault, Problems};
 
 /// What the process is surrounded by: its environment variables, in a form tests can make up.
@@ -17,6 +18,19 @@ use super::problem::{Fault, Problems};
 pub struct Surroundings {
     /// Environment variables by name.
     pub variables: BTreeMap<String, String>,
+    /// Whether what is secret, or comes from the environment, has to be there.
+    pub secrets: Secrets,
+}
+
+/// Whether a configuration is read to be run.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum Secrets {
+    /// Tokens, and every variable that is referred to, have to be there.
+    #[default]
+    Needed,
+    /// Nothing will be connected: tokens are not read, and a reference to a variable that is not set stays as it is
+    /// written.
+    Ignored,
 }
 
 impl Surroundings {
@@ -25,6 +39,16 @@ impl Surroundings {
     pub fn of_process() -> Self {
         Self {
             variables: std::env::vars().collect(),
+            secrets: Secrets::Needed,
+        }
+    }
+
+    /// The same for a command that connects to nothing.
+    #[must_use]
+    pub fn without_secrets(&self) -> Self {
+        Self {
+            variables: self.variables.clone(),
+            secrets: Secrets::Ignored,
         }
     }
 }
@@ -147,7 +171,7 @@ fn mapping_files(folder: &Path, problems: &Problems) -> Vec<PathBuf> {
 }
 
 fn document(path: &Path, problems: &Problems) -> Option<Map<String, Value>> {
-    match parsed(path, problems)? {
+    match parsed(path, Root::Whole, problems)? {
         Value::Object(members) => Some(members),
         Value::Null => Some(Map::new()),
         _ => {
@@ -165,7 +189,7 @@ fn document(path: &Path, problems: &Problems) -> Option<Map<String, Value>> {
 
 /// A file of the mappings folder: a fragment with `destinations`, one mapping, or a list of mappings.
 fn mapping_document(path: &Path, problems: &Problems) -> Option<Map<String, Value>> {
-    let mappings = match parsed(path, problems)? {
+    let mappings = match parsed(path, Root::Mappings, problems)? {
         Value::Object(members) if members.contains_key(DESTINATIONS) => return Some(members),
         Value::Object(members) if members.contains_key("mappings") => {
             return Some(under_destination(members));
@@ -195,7 +219,7 @@ fn under_destination(mut members: Map<String, Value>) -> Map<String, Value> {
     }
 }
 
-fn parsed(path: &Path, problems: &Problems) -> Option<Value> {
+fn parsed(path: &Path, root: Root, problems: &Problems) -> Option<Value> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => {
@@ -204,26 +228,46 @@ fn parsed(path: &Path, problems: &Problems) -> Option<Value> {
         }
     };
     match parse_text(&text) {
-        Ok(value) => Some(value),
-        Err(message) => {
-            problems.invalid("", format!("{}: {message}", path.display()));
+        Ok(value) => {
+            problems.read_from(path, &text, root);
+            Some(value)
+        }
+        Err(unparsed) => {
+            let place = Place {
+                file: path.to_owned(),
+                line: unparsed.line,
+            };
+            problems.unreadable(place, unparsed.message);
             None
         }
     }
 }
 
+/// A text that is neither YAML nor JSON.
+#[derive(Debug)]
+pub(crate) struct Unparsed {
+    /// What is wrong.
+    pub(crate) message: String,
+    /// Where the reader gave up, counted from 1.
+    pub(crate) line: usize,
+}
+
 /// Parses YAML, or JSON when the text begins with a brace.
-pub(crate) fn parse_text(text: &str) -> Result<Value, String> {
+pub(crate) fn parse_text(text: &str) -> Result<Value, Unparsed> {
+    let as_yaml = yaml_serde::from_str(text);
     if text.trim_start().starts_with('{') {
-        match serde_json::from_str(text) {
-            Ok(value) => return Ok(value),
-            // A YAML flow map begins with a brace too.
-            Err(error) => {
-                return yaml_serde::from_str(text).map_err(|_| format!("not JSON: {error}"));
-            }
-        }
+        // A YAML flow map begins with a brace too; what is neither is more likely meant as JSON.
+        return serde_json::from_str(text).or_else(|error| {
+            as_yaml.map_err(|_| Unparsed {
+                message: format!("not JSON: {error}"),
+                line: error.line().max(1),
+            })
+        });
     }
-    yaml_serde::from_str(text).map_err(|error| format!("not YAML: {error}"))
+    as_yaml.map_err(|error| Unparsed {
+        line: error.location().map_or(1, |location| location.line()),
+        message: format!("not YAML: {error}"),
+    })
 }
 
 /// What is being joined by name.
@@ -413,6 +457,7 @@ fn substituted(text: &str, path: &str, around: &Surroundings, problems: &Problem
         out.push_str(before);
         match around.variables.get(name) {
             Some(found) => out.push_str(found),
+            None if around.secrets == Secrets::Ignored => out.push_str(&reference[..=end]),
             None => problems.invalid(path, format!("the environment variable {name} is not set")),
         }
     }
@@ -461,6 +506,7 @@ mod tests {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
+            ..Surroundings::default()
         };
         let root = join(documents, &around, &problems);
         let (found, _) = problems.into_parts();

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hubferry_actions::{
-    ActionKind, ActionSettings, Lifecycle, Nulls, OnMissingContact, Policy, PropertyName,
+    ActionKind, ActionSettings, ActionSlug, Lifecycle, Nulls, OnMissingContact, Policy,
+    PropertyName, SyncMode,
 };
 use hubferry_mapping::{
-    Blank, CleanOptions, FieldSchema, Mapping, Required, Trigger, TriggerDialect,
+    Blank, CleanOptions, FieldSchema, Mapping, PathDialect, Required, Trigger, TriggerDialect,
 };
 use serde_json::{Map, Value};
 
+use super::clash::{Written, report_clashes};
 use super::problem::{Fault, Problems, closest};
 use super::section::{Section, seen};
 
@@ -31,16 +33,9 @@ pub struct MappingEntry {
     pub clean: CleanOptions,
     /// How the action treats it.
     pub settings: ActionSettings,
+    /// The properties it is known to write, whatever the event.
+    pub(crate) written: Written,
 }
-
-/// Slugs of the reference that later versions will have.
-const LATER_ACTIONS: [&str; 4] = [
-    "upsertCustomObjectRecord",
-    "upsertObject",
-    "sendCustomBehavioralEvent",
-    "customEvent",
-];
-const ACTIONS: [&str; 2] = ["upsertContact", "upsertCompany"];
 
 /// Fields of exported mappings that have no effect here: batching is not an option.
 const BATCH_FIELDS: [&str; 3] = ["enable_batching", "batch_size", "batch_keys"];
@@ -62,7 +57,7 @@ pub(crate) fn mappings(
         }
     };
     let mut names = BTreeSet::new();
-    items
+    let read: Vec<MappingEntry> = items
         .iter()
         .enumerate()
         .filter_map(|(index, item)| {
@@ -75,7 +70,9 @@ pub(crate) fn mappings(
             let section = Section::at(&at, Some(item), problems);
             mapping(section, destination, group_id_property)
         })
-        .collect()
+        .collect();
+    report_clashes(path, &read, problems);
+    read
 }
 
 fn mapping(
@@ -88,55 +85,96 @@ fn mapping(
         section.missing("name", "a name without spaces and slashes");
     }
     let enabled = section.flag("enabled", true);
-    let action = action(&section);
+    let action = action(&section, enabled);
     let trigger = trigger(&section, action);
     let whole_object = has_whole_object(section.raw("fields"));
     let use_defaults = section.flag("use_defaults", false);
-    let fields = action.and_then(|action| fields(&section, action, use_defaults));
+    let paths = section
+        .choice(
+            "path_dialect",
+            &[
+                ("reference", PathDialect::Reference),
+                ("extended", PathDialect::Extended),
+            ],
+        )
+        .unwrap_or_default();
+    sync_mode(&section, action);
     let (clean, settings) = options(&section, whole_object, group_id_property);
+    let fields = action.and_then(|action| {
+        let named = fields(&section, action, use_defaults)?;
+        let compiled = compiled(&section, &named, paths);
+        constants_fit(&section, action, &named, paths, &clean);
+        Some((compiled?, named))
+    });
     section.finish();
+    let (fields, named) = fields?;
+    // Without an action that delivers, a mapping is checked and then left out: it is not enabled, or a problem.
+    let kind = action?.kind()?;
     Some(MappingEntry {
         id: format!("{destination}/{name}"),
         enabled,
-        action: action?,
+        action: kind,
         trigger: trigger?,
-        fields: fields?,
+        fields,
         clean,
         settings,
+        written: Written::by(kind, &named),
     })
 }
 
-fn action(section: &Section<'_>) -> Option<ActionKind> {
+fn action(section: &Section<'_>, enabled: bool) -> Option<ActionSlug> {
+    let path = section.path_of("action");
     let Some(slug) = section.text("action") else {
         if section.raw("action").is_none() {
-            section.missing("action", &format!("one of {}", ACTIONS.join(", ")));
+            section.missing("action", &format!("one of {}", slugs().join(", ")));
         }
         return None;
     };
-    if let Ok(kind) = slug.parse() {
-        return Some(kind);
-    }
-    let message = if LATER_ACTIONS.contains(&slug.as_str()) {
-        format!(
-            "the action {slug} is not available in this version; there are {}",
-            ACTIONS.join(", ")
-        )
-    } else {
-        let hint = closest(&slug, ACTIONS.into_iter().chain(LATER_ACTIONS))
+    let Ok(action) = slug.parse::<ActionSlug>() else {
+        let hint = closest(&slug, slugs())
             .map_or_else(String::new, |known| format!("; did you mean {known:?}?"));
-        format!(
-            "{slug:?} is no action: there are {}{hint}",
-            ACTIONS.join(", ")
-        )
+        let known = slugs().join(", ");
+        let message = format!("{slug:?} is no action: there are {known}{hint}");
+        section.problems().invalid(&path, message);
+        return None;
     };
-    section
-        .problems()
-        .invalid(&section.path_of("action"), message);
-    None
+    if enabled && action.kind().is_none() {
+        let message =
+            format!("the action {slug} is not available in this version; set `enabled: false`");
+        section.problems().invalid(&path, message);
+    }
+    Some(action)
+}
+
+fn slugs() -> [&'static str; 6] {
+    ActionSlug::ALL.map(ActionSlug::as_str)
+}
+
+/// The sync mode has to be named where there is a choice; elsewhere it is accepted, as exported mappings have it.
+fn sync_mode(section: &Section<'_>, action: Option<ActionSlug>) {
+    const MODES: [(&str, SyncMode); 3] = [
+        ("upsert", SyncMode::Upsert),
+        ("add", SyncMode::Add),
+        ("update", SyncMode::Update),
+    ];
+    let has_choice = action.is_some_and(|action| !action.sync_modes().is_empty());
+    if !has_choice {
+        section.raw("sync_mode");
+        return;
+    }
+    let exported = section
+        .raw("fields")
+        .and_then(|fields| fields.get("__segment_internal_sync_mode"))
+        .and_then(Value::as_str)
+        .is_some_and(|mode| MODES.iter().any(|(known, _)| *known == mode));
+    let named = section.choice("sync_mode", &MODES).is_some() || exported;
+    if !named && section.raw("sync_mode").is_none() {
+        section.missing("sync_mode", "upsert, add or update");
+    }
 }
 
 /// Without a dialect the text has to mean the same in both.
-fn trigger(section: &Section<'_>, action: Option<ActionKind>) -> Option<Trigger> {
+fn trigger(section: &Section<'_>, action: Option<ActionSlug>) -> Option<Trigger> {
     let dialect = section.choice(
         "trigger_dialect",
         &[
@@ -146,7 +184,9 @@ fn trigger(section: &Section<'_>, action: Option<ActionKind>) -> Option<Trigger>
     );
     let Some(text) = section.text("trigger") else {
         if section.raw("trigger").is_none() {
-            let usual = action.map_or("type = \"identify\"", ActionKind::default_trigger);
+            let usual = action
+                .and_then(ActionSlug::default_trigger)
+                .unwrap_or("type = \"identify\"");
             let form = format!("which events it takes, for instance {usual}");
             section.missing("trigger", &form);
         }
@@ -173,7 +213,12 @@ fn trigger(section: &Section<'_>, action: Option<ActionKind>) -> Option<Trigger>
     }
 }
 
-fn fields(section: &Section<'_>, action: ActionKind, use_defaults: bool) -> Option<Mapping> {
+/// The fields of a mapping, complete: what is written, and the defaults where they are wanted.
+fn fields(
+    section: &Section<'_>,
+    action: ActionSlug,
+    use_defaults: bool,
+) -> Option<Map<String, Value>> {
     let path = section.path_of("fields");
     let problems = section.problems();
     let mut named = match section.raw("fields") {
@@ -187,58 +232,151 @@ fn fields(section: &Section<'_>, action: ActionKind, use_defaults: bool) -> Opti
     named.retain(|name, _| {
         !name.starts_with("__segment_internal") && !BATCH_FIELDS.contains(&name.as_str())
     });
-    let known: Vec<&str> = action
-        .schema()
-        .fields()
-        .iter()
-        .map(FieldSchema::name)
-        .collect();
     let is_directive = named.keys().any(|name| name.starts_with('@'));
-    for name in named.keys().filter(|_| !is_directive) {
-        if !known.contains(&name.as_str()) {
-            let hint = closest(name, known.iter().copied()).map_or_else(
+    if is_directive {
+        return Some(named);
+    }
+    known_fields(&path, &named, action, problems);
+    if use_defaults {
+        named = with_defaults(named, action);
+    } else {
+        required_are_mapped(&named, action, &path, problems);
+    }
+    Some(named)
+}
+
+/// Every field that is written has to be one, and so has every member of a field that declares its members.
+fn known_fields(path: &str, named: &Map<String, Value>, action: ActionSlug, problems: &Problems) {
+    let declared = action.schema().fields();
+    for (name, value) in named {
+        let at = format!("{path}.{name}");
+        let Some(field) = action.schema().field(name) else {
+            let hint = closest(name, declared.iter().map(FieldSchema::name)).map_or_else(
                 || "; other properties go under `properties`".to_owned(),
                 |field| {
                     format!("; did you mean {field:?}? (other properties go under `properties`)")
                 },
             );
-            let message = format!("{} has no such field{hint}", action.slug());
-            problems.add(Fault::UnknownKey, &format!("{path}.{name}"), message);
+            let message = format!("{action} has no such field{hint}");
+            problems.add(Fault::UnknownKey, &at, message);
+            continue;
+        };
+        known_members(&at, value, field, problems);
+    }
+}
+
+fn known_members(path: &str, value: &Value, field: &FieldSchema, problems: &Problems) {
+    match value {
+        Value::Array(items) => {
+            for (number, item) in items.iter().enumerate() {
+                known_members(&format!("{path}[{number}]"), item, field, problems);
+            }
         }
+        Value::Object(members)
+            if !field.members().is_empty() && !members.keys().any(|key| key.starts_with('@')) =>
+        {
+            for (name, member) in members {
+                let at = format!("{path}.{name}");
+                let known = field.members().iter();
+                match known.clone().find(|known| known.name() == name) {
+                    Some(known) => known_members(&at, member, known, problems),
+                    None => {
+                        let names: Vec<&str> = known.map(FieldSchema::name).collect();
+                        let hint = closest(name, names.iter().copied()).map_or_else(
+                            || format!("; known are {}", names.join(", ")),
+                            |known| format!("; did you mean {known:?}?"),
+                        );
+                        let message = format!("{} has no such member{hint}", field.name());
+                        problems.add(Fault::UnknownKey, &at, message);
+                    }
+                }
+            }
+        }
+        _ => {}
     }
-    if use_defaults && !is_directive {
-        named = with_defaults(named, action);
-    } else {
-        required_are_mapped(&named, action, &path, is_directive, problems);
-    }
-    match Mapping::compile(&Value::Object(named)) {
+}
+
+fn compiled(
+    section: &Section<'_>,
+    named: &Map<String, Value>,
+    paths: PathDialect,
+) -> Option<Mapping> {
+    let path = section.path_of("fields");
+    let problems = section.problems();
+    match Mapping::compile_with(&Value::Object(named.clone()), paths) {
         Ok(mapping) => {
             for fault in mapping.warnings() {
-                problems.warn(format!("{path}{}: {}", fault.location, fault.message));
+                problems.warn(&format!("{path}{}", fault.location), fault.message.clone());
             }
             Some(mapping)
         }
         Err(faults) => {
             for fault in faults {
-                problems.add(
-                    Fault::Mapping,
-                    &format!("{path}{}", fault.location),
-                    fault.message,
-                );
+                let at = format!("{path}{}", fault.location);
+                problems.add(Fault::Mapping, &at, fault.message);
             }
             None
         }
     }
 }
 
+/// A field whose value no event changes is checked now rather than with every event.
+fn constants_fit(
+    section: &Section<'_>,
+    action: ActionSlug,
+    named: &Map<String, Value>,
+    paths: PathDialect,
+    clean: &CleanOptions,
+) {
+    let path = section.path_of("fields");
+    let strict = CleanOptions {
+        drop_invalid: false,
+        ..*clean
+    };
+    for (name, value) in named.iter().filter(|(_, value)| is_constant(value)) {
+        let only = Map::from_iter([(name.clone(), value.clone())]);
+        let nothing = Value::Object(Map::new());
+        let resolved = Mapping::compile_with(&Value::Object(only), paths)
+            .ok()
+            .and_then(|mapping| mapping.resolve(&nothing).ok().flatten());
+        let Some(Value::Object(payload)) = resolved else {
+            continue;
+        };
+        let violations = action.schema().validate(payload, &strict).err();
+        for violation in violations.into_iter().flatten() {
+            if violation.field() == name {
+                let message = format!(
+                    "no event changes this value: expected {}, got {}",
+                    violation.expected, violation.actual
+                );
+                let at = format!("{path}{}", violation.path);
+                section.problems().add(Fault::Mapping, &at, message);
+            }
+        }
+    }
+}
+
+/// Whether there is no directive in it. Nothing and `""` say that the field is not wanted.
+fn is_constant(value: &Value) -> bool {
+    fn is_plain(value: &Value) -> bool {
+        match value {
+            Value::Object(members) => members
+                .iter()
+                .all(|(key, member)| !key.starts_with('@') && is_plain(member)),
+            Value::Array(items) => items.iter().all(is_plain),
+            _ => true,
+        }
+    }
+    !value.is_null() && value.as_str() != Some("") && is_plain(value)
+}
+
 /// The action's default for every field that is not named, in the order of the schema.
-fn with_defaults(mut named: Map<String, Value>, action: ActionKind) -> Map<String, Value> {
+fn with_defaults(mut named: Map<String, Value>, action: ActionSlug) -> Map<String, Value> {
+    let mut defaults = action.default_mapping();
     let mut complete = Map::new();
     for field in action.schema().fields() {
-        let value = named
-            .shift_remove(field.name())
-            .or_else(|| field.default().cloned());
-        if let Some(value) = value {
+        let written = named.shift_remove(field.name());
+        if let Some(value) = written.or_else(|| defaults.shift_remove(field.name())) {
             complete.insert(field.name().to_owned(), value);
         }
     }
@@ -249,9 +387,8 @@ fn with_defaults(mut named: Map<String, Value>, action: ActionKind) -> Map<Strin
 /// A mapping that never sets a required field refuses every event: better said now.
 fn required_are_mapped(
     named: &Map<String, Value>,
-    action: ActionKind,
+    action: ActionSlug,
     path: &str,
-    is_directive: bool,
     problems: &Problems,
 ) {
     for field in action
@@ -260,11 +397,10 @@ fn required_are_mapped(
         .iter()
         .filter(|field| *field.requirement() == Required::Always)
     {
-        if !is_directive && !named.contains_key(field.name()) {
+        if !named.contains_key(field.name()) && !BATCH_FIELDS.contains(&field.name()) {
             let message = format!(
-                "the field {} is required by {}: map it, or set `use_defaults: true`",
+                "the field {} is required by {action}: map it, or set `use_defaults: true`",
                 field.name(),
-                action.slug()
             );
             problems.add(Fault::Mapping, path, message);
         }
@@ -363,8 +499,6 @@ fn coalesce(section: &Section<'_>) -> bool {
 }
 
 fn later_options(section: &Section<'_>) {
-    section.raw("sync_mode");
-    section.choice("path_dialect", &[("reference", ())]);
     for key in [
         "invalid_email",
         "dates",

@@ -12,7 +12,7 @@ use hubferry_stream::GroupProtocol;
 use serde_json::{Map, Value};
 
 use super::destination::{Destination, destinations};
-use super::layers::Surroundings;
+use super::layers::{Secrets, Surroundings};
 use super::problem::Problems;
 use super::section::Section;
 
@@ -166,7 +166,7 @@ pub(crate) fn mean(root: &Value, around: &Surroundings, problems: &Problems) -> 
         intake: intake(top.section("intake")),
         delivery: delivery(top.section("delivery")),
         limiter: limiter(top.section("limiter")),
-        admin: admin(top.section("admin")),
+        admin: admin(top.section("admin"), around),
         drain: top.duration("drain", Duration::from_secs(55)),
         destinations: destinations(top.raw("destinations"), around, problems),
         hash: super::hash::of(root),
@@ -342,9 +342,12 @@ fn limiter(section: Section<'_>) -> LimiterShape {
     shape
 }
 
-fn admin(section: Section<'_>) -> Admin {
+fn admin(section: Section<'_>, around: &Surroundings) -> Admin {
     let listen = section.address("listen", DEFAULT_ADMIN);
     let token = section.text("token_file").and_then(|path| {
+        if around.secrets == Secrets::Ignored {
+            return None;
+        }
         let read = super::destination::read_secret_file(&PathBuf::from(path));
         read.map_err(|message| section.problems().invalid("admin.token_file", message))
             .ok()

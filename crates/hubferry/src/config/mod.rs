@@ -1,10 +1,12 @@
 //! The configuration: what was written (files and environment), and what is meant (checked types).
 
+mod clash;
 mod destination;
 mod hash;
 mod layers;
 mod mapping;
 mod meant;
+mod places;
 mod problem;
 mod reference;
 mod section;
@@ -13,12 +15,13 @@ mod units;
 use std::path::PathBuf;
 
 pub use destination::{Destination, HubSpot, Limits};
-pub use layers::Surroundings;
+pub use layers::{Secrets, Surroundings};
 pub use mapping::MappingEntry;
 pub use meant::{
     Admin, ClientProperties, Configuration, Delivery, Input, Intake, Kafka, LimiterShape, Redis,
 };
-pub use problem::{Fault, Problem};
+pub use places::Place;
+pub use problem::{Fault, Problem, Warning};
 pub use reference::REFERENCE;
 
 /// A configuration that can be used, and what is worth a second look.
@@ -27,7 +30,16 @@ pub struct Loaded {
     /// The configuration.
     pub configuration: Configuration,
     /// Things that work but should be known.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
+}
+
+/// Everything that was found in a configuration, whether it can be used or not.
+#[derive(Debug)]
+pub struct Inspected {
+    /// The configuration, or every problem in the order of reading.
+    pub outcome: Result<Configuration, Vec<Problem>>,
+    /// Things that work but should be known.
+    pub warnings: Vec<Warning>,
 }
 
 /// Reads files or folders, later ones over earlier ones, then the environment.
@@ -36,6 +48,12 @@ pub struct Loaded {
 ///
 /// Every problem found, in the order of reading.
 pub fn load(paths: &[PathBuf], around: &Surroundings) -> Result<Loaded, Vec<Problem>> {
+    inspect(paths, around).into_loaded()
+}
+
+/// Reads as [`load`] does, and keeps the warnings of a configuration that cannot be used.
+#[must_use]
+pub fn inspect(paths: &[PathBuf], around: &Surroundings) -> Inspected {
     let problems = problem::Problems::default();
     let root = layers::read(paths, around, &problems);
     finish(&root, around, problems)
@@ -51,34 +69,39 @@ pub fn load_text(text: &str, around: &Surroundings) -> Result<Loaded, Vec<Proble
     let document = match layers::parse_text(text) {
         Ok(serde_json::Value::Object(members)) => members,
         Ok(_) => serde_json::Map::new(),
-        Err(message) => {
-            problems.invalid("", message);
+        Err(unparsed) => {
+            problems.invalid("", unparsed.message);
             serde_json::Map::new()
         }
     };
     let root = layers::join(vec![document], around, &problems);
-    finish(&root, around, problems)
+    finish(&root, around, problems).into_loaded()
+}
+
+impl Inspected {
+    fn into_loaded(self) -> Result<Loaded, Vec<Problem>> {
+        let Self { outcome, warnings } = self;
+        outcome.map(|configuration| Loaded {
+            configuration,
+            warnings,
+        })
+    }
 }
 
 fn finish(
     root: &serde_json::Value,
     around: &Surroundings,
     problems: problem::Problems,
-) -> Result<Loaded, Vec<Problem>> {
+) -> Inspected {
     // An unreadable file makes everything after it look missing: its own problem is the one that helps.
-    if problems.count() > 0 && root.as_object().is_some_and(serde_json::Map::is_empty) {
-        return Err(problems.into_parts().0);
-    }
-    let configuration = meant::mean(root, around, &problems);
+    let unread = problems.count() > 0 && root.as_object().is_some_and(serde_json::Map::is_empty);
+    let configuration = (!unread).then(|| meant::mean(root, around, &problems));
     let (found, warnings) = problems.into_parts();
-    if found.is_empty() {
-        Ok(Loaded {
-            configuration,
-            warnings,
-        })
-    } else {
-        Err(found)
-    }
+    let outcome = match configuration {
+        Some(configuration) if found.is_empty() => Ok(configuration),
+        _ => Err(found),
+    };
+    Inspected { outcome, warnings }
 }
 
 #[cfg(test)]

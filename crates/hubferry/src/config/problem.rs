@@ -2,6 +2,9 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::path::Path;
+
+use super::places::{Place, Places, Root};
 
 /// The kind of a problem, as it is printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,10 +47,40 @@ pub struct Problem {
     pub path: String,
     /// What is wrong and what would be accepted; never a secret.
     pub message: String,
+    /// Where it is written, when it is written in a file.
+    pub place: Option<Place>,
+}
+
+/// Something that works but should be known.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Warning {
+    /// Its kind, when it has one.
+    pub fault: Option<Fault>,
+    /// Where, as in a problem.
+    pub path: String,
+    /// What is to be known; never a secret.
+    pub message: String,
+    /// Where it is written, when it is written in a file.
+    pub place: Option<Place>,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        if let Some(fault) = self.fault {
+            write!(f, "{}: ", fault.code())?;
+        }
+        write!(f, "{}: {}", self.path, self.message)
+    }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
         if self.path.is_empty() {
             write!(f, "{}: {}", self.fault.code(), self.message)
         } else {
@@ -60,7 +93,8 @@ impl fmt::Display for Problem {
 #[derive(Default, Debug)]
 pub(crate) struct Problems {
     found: RefCell<Vec<Problem>>,
-    warnings: RefCell<Vec<String>>,
+    warnings: RefCell<Vec<Warning>>,
+    places: RefCell<Places>,
 }
 
 impl Problems {
@@ -69,24 +103,58 @@ impl Problems {
             fault,
             path: path.to_owned(),
             message: message.into(),
+            place: None,
         });
+    }
+
+    /// A file that says nothing that can be understood.
+    pub(crate) fn unreadable(&self, place: Place, message: impl Into<String>) {
+        self.found.borrow_mut().push(Problem {
+            fault: Fault::Invalid,
+            path: String::new(),
+            message: message.into(),
+            place: Some(place),
+        });
+    }
+
+    /// Takes the lines of a file, so that what is wrong in it can be placed.
+    pub(crate) fn read_from(&self, file: &Path, text: &str, root: Root) {
+        self.places.borrow_mut().add(file, text, root);
     }
 
     pub(crate) fn invalid(&self, path: &str, message: impl Into<String>) {
         self.add(Fault::Invalid, path, message);
     }
 
-    pub(crate) fn warn(&self, message: impl Into<String>) {
-        self.warnings.borrow_mut().push(message.into());
+    pub(crate) fn warn(&self, path: &str, message: impl Into<String>) {
+        self.suspect(None, path, message);
+    }
+
+    /// A warning of a kind.
+    pub(crate) fn suspect(&self, fault: Option<Fault>, path: &str, message: impl Into<String>) {
+        self.warnings.borrow_mut().push(Warning {
+            fault,
+            path: path.to_owned(),
+            message: message.into(),
+            place: None,
+        });
     }
 
     pub(crate) fn count(&self) -> usize {
         self.found.borrow().len()
     }
 
-    /// The problems in the order they were found, and the warnings.
-    pub(crate) fn into_parts(self) -> (Vec<Problem>, Vec<String>) {
-        (self.found.into_inner(), self.warnings.into_inner())
+    /// The problems in the order they were found, and the warnings, each with its place.
+    pub(crate) fn into_parts(self) -> (Vec<Problem>, Vec<Warning>) {
+        let places = self.places.into_inner();
+        let (mut found, mut warnings) = (self.found.into_inner(), self.warnings.into_inner());
+        for problem in &mut found {
+            problem.place = problem.place.take().or_else(|| places.find(&problem.path));
+        }
+        for warning in &mut warnings {
+            warning.place = places.find(&warning.path);
+        }
+        (found, warnings)
     }
 }
 

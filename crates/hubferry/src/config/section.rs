@@ -69,8 +69,7 @@ impl<'a> Section<'a> {
     pub(crate) fn later(&self, key: &'static str) {
         if self.raw(key).is_some() {
             let path = self.path_of(key);
-            self.problems
-                .warn(format!("{path} has no effect in this version"));
+            self.problems.warn(&path, "has no effect in this version");
         }
     }
 

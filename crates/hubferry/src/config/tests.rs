@@ -18,7 +18,12 @@ fn around(variables: &[(&str, &str)]) -> Surroundings {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
+        ..Surroundings::default()
     }
+}
+
+fn warnings(loaded: &Loaded) -> Vec<String> {
+    loaded.warnings.iter().map(ToString::to_string).collect()
 }
 
 fn loaded(text: &str) -> Loaded {
@@ -41,7 +46,7 @@ fn the_reference_reads_back_as_the_defaults() {
     std::fs::write(&token, "secret\n").unwrap();
     let text = REFERENCE.replace("/run/secrets/hubspot-token", token.to_str().unwrap());
     let reference = loaded(&text);
-    assert_eq!(reference.warnings, Vec::<String>::new());
+    assert_eq!(reference.warnings, Vec::new());
     let reference = reference.configuration;
     let minimal = loaded(MINIMAL).configuration;
     assert_eq!(reference.kafka, minimal.kafka);
@@ -111,12 +116,12 @@ fn each_refused_value_says_where_what_and_the_accepted_form() {
         (
             "upsertContact",
             "upsertContacts",
-            "config_invalid: destinations[acme].mappings[contacts].action: \"upsertContacts\" is no action: there are upsertContact, upsertCompany; did you mean \"upsertContact\"?",
+            "config_invalid: destinations[acme].mappings[contacts].action: \"upsertContacts\" is no action: there are upsertContact, upsertCompany, upsertCustomObjectRecord, upsertObject, sendCustomBehavioralEvent, customEvent; did you mean \"upsertContact\"?",
         ),
         (
             "upsertContact",
-            "customEvent",
-            "config_invalid: destinations[acme].mappings[contacts].action: the action customEvent is not available in this version; there are upsertContact, upsertCompany",
+            "sendCustomBehavioralEvent",
+            "config_invalid: destinations[acme].mappings[contacts].action: the action sendCustomBehavioralEvent is not available in this version; set `enabled: false`",
         ),
         (
             "use_defaults: true",
@@ -204,9 +209,9 @@ fn secrets_never_show() {
     assert!(!printed.contains("pat-secret"));
     assert!(!printed.contains("hidden"));
     assert_eq!(
-        loaded.warnings,
+        warnings(&loaded),
         [
-            "destinations[acme].hubspot.auth.token stands in the file itself: prefer token_file or token_env"
+            "destinations[acme].hubspot.auth.token: stands in the file itself: prefer token_file or token_env"
         ]
     );
 }
@@ -293,9 +298,175 @@ fn an_unreadable_file_is_the_only_problem() {
 #[test]
 fn a_documented_key_of_a_later_version_is_a_warning() {
     let loaded = loaded(&MINIMAL.replacen("redis:", "dedupe: { window: 1h }\nredis:", 1));
-    assert!(
-        loaded
-            .warnings
-            .contains(&"dedupe.window has no effect in this version".to_owned())
+    assert!(warnings(&loaded).contains(&"dedupe.window: has no effect in this version".to_owned()));
+}
+
+#[test]
+fn an_action_of_a_later_version_is_checked_but_may_not_be_enabled() {
+    let object = |more: &str| {
+        let mapping = format!(
+            "      - {{ name: deals, action: upsertObject, trigger: 'type = \"track\"', {more} }}\n"
+        );
+        load_text(&format!("{MINIMAL}{mapping}"), &around(&[]))
+            .map(|loaded| loaded.configuration.destinations[0].mappings.len())
+            .map_err(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let at = "destinations[acme].mappings[deals]";
+    let details = "{ object_type: deals, id_field_name: k, id_field_value: { '@path': $.userId } }";
+    let fields = format!("fields: {{ object_details: {details} }}, use_defaults: true");
+    assert_eq!(
+        object(&format!("sync_mode: upsert, enabled: false, {fields}")),
+        Ok(1)
     );
+    assert_eq!(
+        object(&format!("sync_mode: upsert, {fields}")),
+        Err(vec![format!(
+            "config_invalid: {at}.action: the action upsertObject is not available in this version; set `enabled: false`"
+        )])
+    );
+    assert_eq!(
+        object(&format!("enabled: false, {fields}")),
+        Err(vec![format!(
+            "config_invalid: {at}.sync_mode: missing: upsert, add or update"
+        )])
+    );
+    let misspelt = fields.replace("id_field_name", "id_feild_name");
+    assert_eq!(
+        object(&format!("sync_mode: add, enabled: false, {misspelt}")),
+        Err(vec![format!(
+            "config_unknown_key: {at}.fields.object_details.id_feild_name: object_details has no such member; did you mean \"id_field_name\"?"
+        ),])
+    );
+}
+
+#[test]
+fn a_value_that_no_event_changes_is_checked_at_once() {
+    assert_eq!(
+        problems_of(
+            "use_defaults: true",
+            "use_defaults: true, fields: { email: nobody, phone: [1, 2], city: '' }"
+        ),
+        [
+            "mapping_invalid: destinations[acme].mappings[contacts].fields/email: no event changes this value: expected an e-mail address, got `n***`",
+            "mapping_invalid: destinations[acme].mappings[contacts].fields/phone: no event changes this value: expected a text, got a list of 2",
+        ]
+    );
+}
+
+#[test]
+fn keys_with_dots_need_the_extended_dialect() {
+    let fields = |dialect: &str| {
+        let text = MINIMAL.replacen(
+            "use_defaults: true",
+            &format!("path_dialect: {dialect}, use_defaults: true, fields: {{ phone: {{ '@path': 'traits.a\\.b' }} }}"),
+            1,
+        );
+        let configuration = loaded(&text).configuration;
+        let event = serde_json::json!({ "traits": { "a.b": "1" } });
+        let payload = configuration.destinations[0].mappings[0]
+            .fields
+            .resolve(&event)
+            .unwrap()
+            .unwrap();
+        payload.get("phone").cloned()
+    };
+    assert_eq!(fields("reference"), None);
+    assert_eq!(fields("extended"), Some(serde_json::json!("1")));
+}
+
+#[test]
+fn two_mappings_of_one_property_are_a_clash_to_be_decided() {
+    let minimal = MINIMAL.replace("token: t", "token_env: T");
+    let around = around(&[("T", "t")]);
+    let with = |more: &str| warnings(&load_text(&format!("{minimal}{more}"), &around).unwrap());
+    let signup = "      - { name: signup, action: upsertContact, trigger: 'type = \"track\"', fields: { email: { '@path': $.properties.email }, city: Rome, phone: null, properties: { zip: '1', plan: pro } } }\n";
+    assert_eq!(
+        with(signup),
+        [
+            "mapping_clash: destinations[acme].mappings[signup]: writes city, zip of contacts, and so does contacts: whichever event comes last wins; leave each property to one of the two"
+        ]
+    );
+    let elsewhere = [
+        signup.replace("name: signup", "enabled: false, name: signup"),
+        signup.replace("city: Rome", "properties: { '@path': $.properties }").replace(", properties: { zip: '1', plan: pro }", ""),
+        "      - { name: companies, action: upsertCompany, trigger: 'type = \"group\"', use_defaults: true }\n".to_owned(),
+    ];
+    for more in elsewhere {
+        assert_eq!(with(&more), Vec::<String>::new(), "{more}");
+    }
+    let twice = "      - { name: again, action: upsertContact, trigger: 'type = \"track\"', use_defaults: true }\n";
+    assert_eq!(
+        with(twice),
+        [
+            "mapping_clash: destinations[acme].mappings[again]: writes address, city, company, country, firstname and 5 more of contacts, and so does contacts: whichever event comes last wins; leave each property to one of the two"
+        ]
+    );
+}
+
+#[test]
+fn every_problem_and_warning_names_its_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let mappings = folder.path().join("mappings");
+    std::fs::create_dir(&mappings).unwrap();
+    let main = folder.path().join("hubferry.yaml");
+    std::fs::write(
+        &main,
+        "kafka:\n  brokers: a\n  topicz: [x]\n  topics: [x]\ndestinations:\n- name: acme\n  hubspot:\n    auth: { kind: private_app, token: t }\n",
+    )
+    .unwrap();
+    let contacts = mappings.join("contacts.yaml");
+    std::fs::write(
+        &contacts,
+        "name: contacts\naction: upsertContact\ntrigger: type = \"identify\"\nuse_defaults: true\nfields:\n  phone:\n    '@oops': 1\n",
+    )
+    .unwrap();
+    let inspected = inspect(&[folder.path().to_owned()], &around(&[]));
+    let problems: Vec<String> = inspected
+        .outcome
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let (main, contacts) = (main.display(), contacts.display());
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert_eq!(
+        problems[0],
+        format!(
+            "{main}:3: config_unknown_key: kafka.topicz: unknown key; did you mean \"topics\"?"
+        )
+    );
+    assert!(
+        problems[1].starts_with(&format!(
+            "{contacts}:6: mapping_invalid: destinations[acme].mappings[contacts].fields/phone"
+        )),
+        "{problems:?}"
+    );
+    assert_eq!(
+        inspected.warnings[0].to_string(),
+        format!(
+            "{main}:8: destinations[acme].hubspot.auth.token: stands in the file itself: prefer token_file or token_env"
+        )
+    );
+}
+
+#[test]
+fn a_text_that_is_neither_yaml_nor_json_is_placed() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text, line) in [
+        ("c.yaml", "kafka:\n  brokers: [a\nredis: b\n", 3),
+        ("c.json", "{\n\"kafka\": ]\n}", 2),
+    ] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        let found = load(&[file.clone()], &around(&[])).unwrap_err();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].place, Some(Place { file, line }), "{found:?}");
+    }
+}
+
+#[test]
+fn without_secrets_nothing_of_the_surroundings_is_needed() {
+    let text = MINIMAL.replacen("token: t", "token_file: '${NOWHERE}'", 1);
+    assert!(load_text(&text, &around(&[])).is_err());
+    assert!(load_text(&text, &around(&[]).without_secrets()).is_ok());
 }
