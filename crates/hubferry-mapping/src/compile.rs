@@ -13,6 +13,9 @@ use crate::path::{Path, PathDialect};
 use crate::template::Template;
 use crate::text::kind_name;
 
+/// How deep objects, lists and directives of a mapping may nest.
+pub const MAX_MAPPING_DEPTH: usize = 128;
+
 /// Compiles a whole mapping; beside the tree come the warnings.
 pub(crate) fn compile_root(
     json: &Value,
@@ -115,6 +118,7 @@ pub(crate) struct Compiler {
     faults: Vec<MappingFault>,
     warnings: Vec<MappingFault>,
     pub(crate) paths: PathDialect,
+    depth: usize,
 }
 
 impl Compiler {
@@ -135,6 +139,17 @@ impl Compiler {
 
     /// Compiles any value: raw, container or directive.
     pub(crate) fn node(&mut self, value: &Value, place: &Place<'_>) -> Node {
+        if self.depth == MAX_MAPPING_DEPTH {
+            let message = format!("nests deeper than {MAX_MAPPING_DEPTH} levels");
+            return self.fault(place, message);
+        }
+        self.depth += 1;
+        let node = self.node_at_depth(value, place);
+        self.depth -= 1;
+        node
+    }
+
+    fn node_at_depth(&mut self, value: &Value, place: &Place<'_>) -> Node {
         match value {
             Value::Object(members) => match shape(members) {
                 Shape::Plain => self.object(members, place),
@@ -155,14 +170,13 @@ impl Compiler {
             .iter()
             .map(|(key, value)| (key.clone(), self.node(value, &place.inside(key))))
             .collect();
-        let constant: Option<Map<String, Value>> = nodes
-            .iter()
-            .map(|(key, node)| Some((key.clone(), node.as_constant()?.clone())))
-            .collect();
-        match constant {
-            Some(constant) => Node::Constant(Value::Object(constant)),
-            None => Node::Object(nodes),
+        if !nodes.iter().all(|(_, node)| node.is_constant()) {
+            return Node::Object(nodes);
         }
+        let constant = nodes
+            .into_iter()
+            .filter_map(|(key, node)| Some((key, node.into_constant()?)));
+        Node::Constant(Value::Object(constant.collect()))
     }
 
     fn array(&mut self, items: &[Value], place: &Place<'_>) -> Node {
@@ -171,14 +185,11 @@ impl Compiler {
             .enumerate()
             .map(|(index, value)| self.node(value, &place.inside(&index.to_string())))
             .collect();
-        let constant: Option<Vec<Value>> = nodes
-            .iter()
-            .map(|node| node.as_constant().cloned())
-            .collect();
-        match constant {
-            Some(constant) => Node::Constant(Value::Array(constant)),
-            None => Node::Array(nodes),
+        if !nodes.iter().all(Node::is_constant) {
+            return Node::Array(nodes);
         }
+        let constant = nodes.into_iter().filter_map(Node::into_constant);
+        Node::Constant(Value::Array(constant.collect()))
     }
 
     /// Compiles a directive. `place` is the option's, `holder` that of the object with the directive in it.

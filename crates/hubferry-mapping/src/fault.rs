@@ -1,5 +1,6 @@
 //! What can be wrong with a mapping, and with an event under it.
 
+use crate::budget::{MAX_RESOLVE_BYTES, MAX_RESOLVE_STEPS};
 use crate::liquid::LiquidError;
 
 /// Something wrong in a mapping's text, and where. All faults of a mapping are found at once, when it is loaded.
@@ -29,6 +30,12 @@ pub enum ResolveError {
         /// What it resolved to.
         actual: &'static str,
     },
+    /// The mapping takes too much work for the event.
+    #[error("the mapping takes more than {MAX_RESOLVE_STEPS} steps for this event")]
+    TooManySteps,
+    /// The mapping makes too much of the event.
+    #[error("the mapping makes more than {MAX_RESOLVE_BYTES} bytes of this event")]
+    TooManyBytes,
     /// A Liquid template gives no text.
     #[error("{location}: {reason}")]
     Liquid {

@@ -9,6 +9,7 @@
 //! All three are compiled once and then only evaluated. The language is that of the reference destination, so that
 //! a mapping exported from there works unchanged; where it differs, it refuses when loaded instead of guessing.
 
+mod budget;
 mod compile;
 mod directives;
 mod fault;
@@ -22,6 +23,8 @@ mod template;
 mod text;
 mod trigger;
 
+pub use budget::{MAX_RESOLVE_BYTES, MAX_RESOLVE_STEPS};
+pub use compile::MAX_MAPPING_DEPTH;
 pub use fault::{MappingFault, ResolveError};
 pub use liquid::{
     LiquidError, MAX_LIQUID_BYTES, MAX_LIQUID_DEPTH, MAX_LIQUID_STEPS, MAX_LIQUID_UNITS,

@@ -80,12 +80,12 @@ impl Liquid {
         Ok(Self { blocks })
     }
 
-    /// The text for one event; without one all variables are undefined.
-    pub(crate) fn render(&self, event: Option<&Value>) -> Result<String, LiquidError> {
+    /// The text for one event and the steps it took; without an event all variables are undefined.
+    pub(crate) fn render(&self, event: Option<&Value>) -> Result<(String, usize), LiquidError> {
         let mut run = Run::new(event);
         let mut out = String::new();
         run.render(&self.blocks, &mut out)?;
-        Ok(out)
+        Ok((out, run.steps()))
     }
 
     /// What is suspicious about the filters, each once.

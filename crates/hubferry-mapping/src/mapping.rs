@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value};
 
+use crate::budget::Budget;
 use crate::compile::compile_root;
 use crate::fault::{MappingFault, ResolveError};
-use crate::node::Node;
+use crate::node::{Node, Source};
 use crate::path::PathDialect;
 use crate::text::kind_name;
 
@@ -56,14 +57,27 @@ impl Mapping {
     /// `None` when the whole payload is undefined.
     ///
     /// # Errors
-    /// When the event is no object, or an option that the event decides is no text.
+    /// When the event is no object, an option that the event decides is no text, a Liquid template gives none, or the
+    /// work exceeds [`MAX_RESOLVE_STEPS`](crate::MAX_RESOLVE_STEPS) or [`MAX_RESOLVE_BYTES`](crate::MAX_RESOLVE_BYTES).
     pub fn resolve(&self, event: &Value) -> Result<Option<Value>, ResolveError> {
         if !event.is_object() {
             return Err(ResolveError::EventNotObject {
                 actual: kind_name(event),
             });
         }
-        Ok(self.root.resolve(Some(event))?.into_value())
+        let budget = Budget::default();
+        self.resolve_within(event, &budget)
+    }
+
+    fn resolve_within(
+        &self,
+        event: &Value,
+        budget: &Budget,
+    ) -> Result<Option<Value>, ResolveError> {
+        let event = Some(event);
+        self.root
+            .resolve(Source { event, budget })?
+            .into_value(budget)
     }
 }
 
@@ -97,5 +111,7 @@ pub(crate) fn with_root_directive(
     Ok(Some(Value::Object(whole)))
 }
 
+#[cfg(test)]
+mod bounds;
 #[cfg(test)]
 mod tests;

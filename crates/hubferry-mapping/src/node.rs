@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use crate::budget::Budget;
 use crate::directives::{ArrayPath, Case, Flatten, If, Json, Merge, Replace};
 use crate::fault::ResolveError;
 use crate::liquid::Liquid;
@@ -59,64 +60,94 @@ pub(crate) struct Transform {
     pub(crate) mapping: Node,
 }
 
-/// The event under which a node is resolved; `None` when there is none, then all paths are undefined.
-pub(crate) type Source<'a> = Option<&'a Value>;
+/// What a node is resolved from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    /// The event; when there is none, all paths are undefined.
+    pub(crate) event: Option<&'a Value>,
+    /// What may still be spent.
+    pub(crate) budget: &'a Budget,
+}
+
+impl<'a> Source<'a> {
+    /// The same with another event.
+    pub(crate) const fn with<'b>(self, event: Option<&'b Value>) -> Source<'b>
+    where
+        'a: 'b,
+    {
+        Source {
+            event,
+            budget: self.budget,
+        }
+    }
+
+    fn lookup(self, path: &Path) -> Resolved<'a> {
+        self.event.and_then(|event| path.lookup(event)).into()
+    }
+}
 
 impl Node {
-    /// The value, when no event can change it.
-    pub(crate) const fn as_constant(&self) -> Option<&Value> {
+    /// Whether no event can change the value.
+    pub(crate) const fn is_constant(&self) -> bool {
+        matches!(self, Self::Constant(_))
+    }
+
+    pub(crate) fn into_constant(self) -> Option<Value> {
         match self {
             Self::Constant(value) => Some(value),
             _ => None,
         }
     }
 
-    pub(crate) fn resolve<'a>(&'a self, event: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
+    pub(crate) fn resolve<'a>(&'a self, from: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
+        from.budget.step(1)?;
         Ok(match self {
             Self::Undefined => Resolved::Undefined,
             Self::Constant(value) => Resolved::Value(Cow::Borrowed(value)),
             Self::Object(members) => Resolved::Object(
                 members
                     .iter()
-                    .map(|(key, node)| Ok((Cow::Borrowed(key.as_str()), node.resolve(event)?)))
+                    .map(|(key, node)| Ok((Cow::Borrowed(key.as_str()), node.resolve(from)?)))
                     .collect::<Result<_, ResolveError>>()?,
             ),
             Self::Array(items) => Resolved::Array(
                 items
                     .iter()
-                    .map(|node| node.resolve(event))
+                    .map(|node| node.resolve(from))
                     .collect::<Result<_, ResolveError>>()?,
             ),
-            Self::Path(path) => event.and_then(|event| path.lookup(event)).into(),
+            Self::Path(path) => from.lookup(path),
             Self::PathFrom(dynamic) => {
-                let path = Path::parse(&dynamic.resolve(event)?, dynamic.paths);
-                event.and_then(|event| path.lookup(event)).into()
+                from.lookup(&Path::parse(&dynamic.resolve(from)?, dynamic.paths))
             }
-            Self::Template(template) => Resolved::text(template.fill(event)),
+            Self::Template(template) => Resolved::text(template.fill(from)?),
             Self::TemplateFrom(dynamic) => {
-                Resolved::text(Template::parse(&dynamic.resolve(event)?, dynamic.paths).fill(event))
+                Resolved::text(Template::parse(&dynamic.resolve(from)?, dynamic.paths).fill(from)?)
             }
-            Self::If(directive) => directive.resolve(event)?,
-            Self::Case(directive) => directive.resolve(event)?,
-            Self::Replace(directive) => directive.resolve(event)?,
-            Self::ArrayPath(directive) => directive.resolve(event)?,
-            Self::Flatten(directive) => directive.resolve(event)?,
-            Self::Json(directive) => directive.resolve(event)?,
-            Self::Merge(directive) => directive.resolve(event)?,
-            Self::Transform(directive) => directive.resolve(event)?,
+            Self::If(directive) => directive.resolve(from)?,
+            Self::Case(directive) => directive.resolve(from)?,
+            Self::Replace(directive) => directive.resolve(from)?,
+            Self::ArrayPath(directive) => directive.resolve(from)?,
+            Self::Flatten(directive) => directive.resolve(from)?,
+            Self::Json(directive) => directive.resolve(from)?,
+            Self::Merge(directive) => directive.resolve(from)?,
+            Self::Transform(directive) => directive.resolve(from)?,
             Self::ExcludeWhenNull(node) => {
-                crate::directives::exclude_when_null(node.resolve(event)?)
+                crate::directives::exclude_when_null(node.resolve(from)?, from.budget)?
             }
-            Self::Liquid(liquid) => Resolved::text(liquid.render(event)?),
+            Self::Liquid(liquid) => Resolved::text(liquid.render(from)?),
         })
     }
 }
 
 impl Dynamic {
-    fn resolve(&self, event: Source<'_>) -> Result<String, ResolveError> {
-        let resolved = self.text.resolve(event)?;
+    fn resolve(&self, from: Source<'_>) -> Result<String, ResolveError> {
+        let resolved = self.text.resolve(from)?;
         match resolved.as_text() {
-            Some(text) => Ok(text.to_owned()),
+            Some(text) => {
+                from.budget.make(text.len())?;
+                Ok(text.to_owned())
+            }
             None => Err(ResolveError::NotText {
                 location: self.location.clone(),
                 actual: resolved.kind(),
@@ -126,25 +157,29 @@ impl Dynamic {
 }
 
 impl LiquidAt {
-    fn render(&self, event: Source<'_>) -> Result<String, ResolveError> {
-        let rendered = self.template.render(event);
-        rendered.map_err(|reason| ResolveError::Liquid {
+    fn render(&self, from: Source<'_>) -> Result<String, ResolveError> {
+        let rendered = self.template.render(from.event);
+        let (text, steps) = rendered.map_err(|reason| ResolveError::Liquid {
             location: self.location.clone(),
             reason,
-        })
+        })?;
+        from.budget.step(steps)?;
+        from.budget.make(text.len())?;
+        Ok(text)
     }
 }
 
 impl Transform {
     /// Whatever `apply` gives is the event of `mapping`; of what is no object, paths find what it has. Only objects are
     /// events of a further `@transform`, as in the reference.
-    fn resolve(&self, event: Source<'_>) -> Result<Resolved<'static>, ResolveError> {
-        if let Some(event) = event.filter(|event| !event.is_object()) {
+    fn resolve(&self, from: Source<'_>) -> Result<Resolved<'static>, ResolveError> {
+        if let Some(event) = from.event.filter(|event| !event.is_object()) {
             return Err(ResolveError::EventNotObject {
                 actual: kind_name(event),
             });
         }
-        let applied = self.apply.resolve(event)?.into_value();
-        Ok(self.mapping.resolve(applied.as_ref())?.detach())
+        let applied = self.apply.resolve(from)?.into_value(from.budget)?;
+        let mapped = self.mapping.resolve(from.with(applied.as_ref()))?;
+        mapped.detach(from.budget)
     }
 }

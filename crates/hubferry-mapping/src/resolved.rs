@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::text::{is_truthy, js_text, kind_name};
+use crate::budget::{Budget, weight};
+use crate::fault::ResolveError;
+use crate::text::{is_truthy, kind_name};
 
 /// The result of a node. Values of the event and constants of the mapping are borrowed until the payload is built,
 /// and undefined is kept inside objects and lists because some directives see the difference.
@@ -30,14 +32,14 @@ impl<'a> Resolved<'a> {
     }
 
     /// Builds the value: undefined members vanish, undefined elements become null.
-    pub(crate) fn into_value(self) -> Option<Value> {
-        Some(match self {
-            Self::Undefined => return None,
-            Self::Value(value) => value.into_owned(),
+    pub(crate) fn into_value(self, budget: &Budget) -> Result<Option<Value>, ResolveError> {
+        Ok(Some(match self {
+            Self::Undefined => return Ok(None),
+            Self::Value(value) => owned(value, budget)?,
             Self::Object(members) => {
                 let mut map = Map::with_capacity(members.len());
                 for (key, member) in members {
-                    if let Some(value) = member.into_value() {
+                    if let Some(value) = member.into_value(budget)? {
                         map.insert(key.into_owned(), value);
                     }
                 }
@@ -45,26 +47,27 @@ impl<'a> Resolved<'a> {
             }
             Self::Array(items) => items
                 .into_iter()
-                .map(|item| item.into_value().unwrap_or(Value::Null))
-                .collect(),
-        })
+                .map(|item| Ok(item.into_value(budget)?.unwrap_or(Value::Null)))
+                .collect::<Result<_, ResolveError>>()?,
+        }))
     }
 
     /// The same with nothing borrowed.
-    pub(crate) fn detach(self) -> Resolved<'static> {
-        match self {
+    pub(crate) fn detach(self, budget: &Budget) -> Result<Resolved<'static>, ResolveError> {
+        Ok(match self {
             Resolved::Undefined => Resolved::Undefined,
-            Resolved::Value(value) => Resolved::owned(value.into_owned()),
+            Resolved::Value(value) => Resolved::owned(owned(value, budget)?),
             Resolved::Object(members) => Resolved::Object(
                 members
                     .into_iter()
-                    .map(|(key, member)| (Cow::Owned(key.into_owned()), member.detach()))
-                    .collect(),
+                    .map(|(key, member)| Ok((Cow::Owned(key.into_owned()), member.detach(budget)?)))
+                    .collect::<Result<_, ResolveError>>()?,
             ),
             Resolved::Array(items) => {
-                Resolved::Array(items.into_iter().map(Resolved::detach).collect())
+                let items = items.into_iter().map(|item| item.detach(budget));
+                Resolved::Array(items.collect::<Result<_, ResolveError>>()?)
             }
-        }
+        })
     }
 
     /// Neither undefined nor null.
@@ -80,14 +83,14 @@ impl<'a> Resolved<'a> {
     pub(crate) fn is_blank(&self) -> bool {
         match self {
             Self::Undefined => true,
-            Self::Value(value) if value.is_array() => js_text(value).is_empty(),
+            Self::Value(value) if value.is_array() => has_empty_text(value),
             Self::Value(value) => !is_truthy(value),
             Self::Object(_) => false,
             // One element that is blank as text leaves nothing; two leave at least a comma.
             Self::Array(items) => match items.as_slice() {
                 [] => true,
                 [only] => match only {
-                    Self::Value(value) => value.is_null() || js_text(value).is_empty(),
+                    Self::Value(value) => has_empty_text(value),
                     other => other.is_blank(),
                 },
                 _ => false,
@@ -111,6 +114,28 @@ impl<'a> Resolved<'a> {
             Self::Object(_) => "an object",
             Self::Array(_) => "a list",
         }
+    }
+}
+
+/// What is borrowed is paid for before it is copied; what is owned was paid for when it was made.
+fn owned(value: Cow<'_, Value>, budget: &Budget) -> Result<Value, ResolveError> {
+    if let Cow::Borrowed(value) = value {
+        budget.make(weight(value))?;
+    }
+    Ok(value.into_owned())
+}
+
+/// Whether a value in a list leaves no text when the list is joined by commas: two elements leave at least one of those.
+fn has_empty_text(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => match items.as_slice() {
+            [] => true,
+            [only] => has_empty_text(only),
+            _ => false,
+        },
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
     }
 }
 

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use crate::budget::text_bytes;
+use crate::fault::ResolveError;
+use crate::node::Source;
 use crate::path::{Path, PathDialect};
 use crate::text::{js_trim, push_js_text};
 
@@ -35,24 +38,32 @@ impl Template {
 
     /// Fills the template; missing and null leave nothing. Without an event all paths are missing,
     /// but the root is an empty object, as in the reference.
-    pub(crate) fn fill(&self, event: Option<&Value>) -> String {
+    ///
+    /// # Errors
+    /// When the text exceeds the budget.
+    pub(crate) fn fill(&self, from: Source<'_>) -> Result<String, ResolveError> {
         let mut out = String::new();
         for piece in &self.pieces {
             match piece {
-                Piece::Text(text) => out.push_str(text),
+                Piece::Text(text) => {
+                    from.budget.make(text.len())?;
+                    out.push_str(text);
+                }
                 Piece::Path(path) => {
-                    let value = match event {
+                    from.budget.step(1)?;
+                    let value = match from.event {
                         Some(event) => path.lookup(event),
                         None if path.is_root() => Some(Cow::Owned(Value::Object(Map::new()))),
                         None => None,
                     };
                     if let Some(value) = value.filter(|value| !value.is_null()) {
+                        from.budget.make(text_bytes(&value))?;
                         push_js_text(&mut out, &value);
                     }
                 }
             }
         }
-        out
+        Ok(out)
     }
 }
 
@@ -61,11 +72,18 @@ fn cut(text: &str, open: &str, close: &str, dialect: PathDialect) -> Vec<Piece> 
     let mut pieces = Vec::new();
     let mut done = 0;
     let mut from = 0;
+    // Looked for once and again only when it was passed, so that a text of braces takes linear time.
+    let mut brace = text.find('}');
     while let Some(found) = text[from..].find(open) {
         let start = from + found;
         let inner_start = start + open.len();
-        let inner_length = text[inner_start..].find('}');
-        match inner_length {
+        if brace.is_some_and(|at| at < inner_start) {
+            brace = text[inner_start..].find('}').map(|at| inner_start + at);
+        }
+        let Some(inner_end) = brace else {
+            break;
+        };
+        match Some(inner_end - inner_start) {
             Some(length) if length > 0 && text[inner_start + length..].starts_with(close) => {
                 if done < start {
                     pieces.push(Piece::Text(text[done..start].to_owned()));
@@ -90,6 +108,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::budget::Budget;
 
     #[test]
     fn templates_are_filled() {
@@ -121,10 +140,15 @@ mod tests {
             ("é{{z}}é", "é0é"),
             ("{{{z}}", ""),
         ];
+        let budget = Budget::default();
+        let from = Source {
+            event: Some(&event),
+            budget: &budget,
+        };
         for (template, expected) in cases {
             assert_eq!(
-                Template::parse(template, PathDialect::Reference).fill(Some(&event)),
-                expected,
+                Template::parse(template, PathDialect::Reference).fill(from),
+                Ok(expected.to_owned()),
                 "{template}"
             );
         }

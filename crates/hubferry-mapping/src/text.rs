@@ -32,6 +32,71 @@ pub(crate) fn push_js_text(out: &mut String, value: &Value) {
     }
 }
 
+/// JavaScript's `JSON.stringify(value)`.
+pub(crate) fn js_json(value: &Value) -> String {
+    let mut text = String::new();
+    push_js_json(&mut text, value);
+    text
+}
+
+fn push_js_json(out: &mut String, value: &Value) {
+    match value {
+        Value::Number(number) => out.push_str(&number_text(number)),
+        Value::Array(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                push_js_json(out, item);
+            }
+            out.push(']');
+        }
+        Value::Object(members) => {
+            out.push('{');
+            for (index, (key, member)) in members.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                push_json_text(out, key);
+                out.push(':');
+                push_js_json(out, member);
+            }
+            out.push('}');
+        }
+        Value::String(text) => push_json_text(out, text),
+        Value::Null | Value::Bool(_) => push_js_text(out, value),
+    }
+}
+
+fn push_json_text(out: &mut String, text: &str) {
+    out.push('"');
+    let mut plain = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escape = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            0x08 => "\\b",
+            0x0c => "\\f",
+            0..0x20 => {
+                out.push_str(&text[plain..at]);
+                out.push_str(&format!("\\u{byte:04x}"));
+                plain = at + 1;
+                continue;
+            }
+            _ => continue,
+        };
+        out.push_str(&text[plain..at]);
+        out.push_str(escape);
+        plain = at + 1;
+    }
+    out.push_str(&text[plain..]);
+    out.push('"');
+}
+
 /// Whether JavaScript takes the value for true: everything but null, `false`, zero and the empty text.
 pub(crate) fn is_truthy(value: &Value) -> bool {
     match value {

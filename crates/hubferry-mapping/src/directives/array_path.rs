@@ -42,8 +42,8 @@ pub(crate) fn compile_array_path(
 }
 
 impl ArrayPath {
-    pub(crate) fn resolve<'a>(&'a self, event: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
-        let root = self.root.resolve(event)?;
+    pub(crate) fn resolve<'a>(&'a self, from: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
+        let root = self.root.resolve(from)?;
         let Some(shape) = &self.shape else {
             return Ok(root);
         };
@@ -55,12 +55,12 @@ impl ArrayPath {
                 };
                 elements
                     .iter()
-                    .map(|element| shape.resolve(Some(element)))
+                    .map(|element| shape.resolve(from.with(Some(element))))
                     .collect::<Result<_, _>>()
                     .map(Resolved::Array)
             }
             made => {
-                let Some(list) = made.into_value() else {
+                let Some(list) = made.into_value(from.budget)? else {
                     return Ok(Resolved::Undefined);
                 };
                 let Some(elements) = elements(&list) else {
@@ -68,7 +68,10 @@ impl ArrayPath {
                 };
                 elements
                     .iter()
-                    .map(|element| Ok(shape.resolve(Some(element))?.detach()))
+                    .map(|element| {
+                        let shaped = shape.resolve(from.with(Some(element)))?;
+                        shaped.detach(from.budget)
+                    })
                     .collect::<Result<_, _>>()
                     .map(Resolved::Array)
             }

@@ -52,8 +52,11 @@ pub(crate) fn compile_case(compiler: &mut Compiler, options: &Options<'_>) -> No
 }
 
 impl Case {
-    pub(crate) fn resolve<'a>(&'a self, event: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
-        let resolved = self.value.resolve(event)?;
+    pub(crate) fn resolve<'a>(&'a self, from: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
+        let resolved = self.value.resolve(from)?;
+        // Some characters become two or three in another case.
+        from.budget
+            .make(resolved.as_text().map_or(0, |text| text.len() * 2))?;
         Ok(match (resolved.as_text(), self.operator) {
             (Some(text), Operator::Lower) => Resolved::text(text.to_lowercase()),
             (Some(text), Operator::Upper) => Resolved::text(text.to_uppercase()),

@@ -49,14 +49,14 @@ pub(crate) fn compile_if(compiler: &mut Compiler, options: &Options<'_>) -> Node
 }
 
 impl If {
-    pub(crate) fn resolve<'a>(&'a self, event: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
+    pub(crate) fn resolve<'a>(&'a self, from: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
         let holds = match &self.condition {
-            Condition::Exists(node) => node.resolve(event)?.exists(),
-            Condition::NotBlank(node) => !node.resolve(event)?.is_blank(),
+            Condition::Exists(node) => node.resolve(from)?.exists(),
+            Condition::NotBlank(node) => !node.resolve(from)?.is_blank(),
         };
         let chosen = if holds { &self.then } else { &self.otherwise };
         match chosen {
-            Some(node) => node.resolve(event),
+            Some(node) => node.resolve(from),
             None => Ok(Resolved::Undefined),
         }
     }

@@ -2,14 +2,20 @@
 
 use serde_json::{Map, Value};
 
+use crate::budget::{Budget, weight};
+use crate::fault::ResolveError;
 use crate::resolved::Resolved;
 
 /// Null becomes undefined; objects lose null members at every depth; lists and what is in them stay.
-pub(crate) fn exclude_when_null(resolved: Resolved<'_>) -> Resolved<'_> {
-    match resolved {
+pub(crate) fn exclude_when_null<'a>(
+    resolved: Resolved<'a>,
+    budget: &Budget,
+) -> Result<Resolved<'a>, ResolveError> {
+    Ok(match resolved {
         Resolved::Value(value) => match &*value {
             Value::Null => Resolved::Undefined,
             Value::Object(members) if has_null(members) => {
+                budget.make(weight(&value))?;
                 Resolved::owned(strip(value.into_owned()))
             }
             _ => Resolved::Value(value),
@@ -17,11 +23,11 @@ pub(crate) fn exclude_when_null(resolved: Resolved<'_>) -> Resolved<'_> {
         Resolved::Object(members) => Resolved::Object(
             members
                 .into_iter()
-                .map(|(key, member)| (key, exclude_when_null(member)))
-                .collect(),
+                .map(|(key, member)| Ok((key, exclude_when_null(member, budget)?)))
+                .collect::<Result<_, ResolveError>>()?,
         ),
         other @ (Resolved::Undefined | Resolved::Array(_)) => other,
-    }
+    })
 }
 
 fn has_null(members: &Map<String, Value>) -> bool {
@@ -56,7 +62,7 @@ mod tests {
     #[test]
     fn an_object_without_nulls_is_not_copied() {
         let clean = json!({"a": {"b": 1}, "l": [null]});
-        let kept = exclude_when_null(Resolved::Value(Cow::Borrowed(&clean)));
-        assert!(matches!(kept, Resolved::Value(Cow::Borrowed(_))));
+        let kept = exclude_when_null(Resolved::Value(Cow::Borrowed(&clean)), &Budget::default());
+        assert!(matches!(kept, Ok(Resolved::Value(Cow::Borrowed(_)))));
     }
 }

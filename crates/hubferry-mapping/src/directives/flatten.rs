@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::layers::Layers;
+use crate::budget::Budget;
 use crate::compile::{Compiler, Options};
 use crate::fault::ResolveError;
 use crate::node::{Node, Source};
@@ -55,68 +56,105 @@ pub(crate) fn compile_flatten(compiler: &mut Compiler, options: &Options<'_>) ->
 }
 
 impl Flatten {
-    pub(crate) fn resolve<'a>(&'a self, event: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
+    pub(crate) fn resolve<'a>(&'a self, from: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
         let mut leaves = Layers::default();
-        self.spread(self.value.resolve(event)?, "", &mut leaves);
+        let spreader = Spreader {
+            flatten: self,
+            budget: from.budget,
+        };
+        spreader.any(self.value.resolve(from)?, "", &mut leaves)?;
         Ok(leaves.into_object())
     }
+}
 
-    fn spread<'a>(&self, resolved: Resolved<'a>, prefix: &str, leaves: &mut Layers<'a>) {
+/// Walks a value and puts its leaves in place. Every key that is joined on the way is paid for, because a long one may
+/// stand before many leaves.
+struct Spreader<'f> {
+    flatten: &'f Flatten,
+    budget: &'f Budget,
+}
+
+impl Spreader<'_> {
+    fn any<'a>(
+        &self,
+        resolved: Resolved<'a>,
+        prefix: &str,
+        leaves: &mut Layers<'a>,
+    ) -> Result<(), ResolveError> {
+        self.budget.step(1)?;
         match resolved {
             Resolved::Object(members) => {
                 for (key, member) in members {
-                    self.spread(member, &self.join(prefix, &key), leaves);
+                    self.any(member, &self.join(prefix, &key)?, leaves)?;
                 }
             }
-            Resolved::Array(items) if self.lists == Lists::Opened => {
+            Resolved::Array(items) if self.flatten.lists == Lists::Opened => {
                 for (index, item) in items.into_iter().enumerate() {
-                    self.spread(item, &self.join(prefix, &index.to_string()), leaves);
+                    self.any(item, &self.join(prefix, &index.to_string())?, leaves)?;
                 }
             }
-            Resolved::Value(Cow::Borrowed(value)) => self.spread_borrowed(value, prefix, leaves),
-            Resolved::Value(Cow::Owned(value)) => self.spread_owned(value, prefix, leaves),
+            Resolved::Value(Cow::Borrowed(value)) => self.borrowed(value, prefix, leaves)?,
+            Resolved::Value(Cow::Owned(value)) => self.owned(value, prefix, leaves)?,
             // Undefined leaves stay until the payload is built: they hide earlier ones.
             whole @ (Resolved::Undefined | Resolved::Array(_)) => leaves.put(prefix, whole),
         }
+        Ok(())
     }
 
-    fn spread_borrowed<'a>(&self, value: &'a Value, prefix: &str, leaves: &mut Layers<'a>) {
+    fn borrowed<'a>(
+        &self,
+        value: &'a Value,
+        prefix: &str,
+        leaves: &mut Layers<'a>,
+    ) -> Result<(), ResolveError> {
+        self.budget.step(1)?;
         match value {
             Value::Object(members) => {
                 for (key, member) in members {
-                    self.spread_borrowed(member, &self.join(prefix, key), leaves);
+                    self.borrowed(member, &self.join(prefix, key)?, leaves)?;
                 }
             }
-            Value::Array(items) if self.lists == Lists::Opened => {
+            Value::Array(items) if self.flatten.lists == Lists::Opened => {
                 for (index, item) in items.iter().enumerate() {
-                    self.spread_borrowed(item, &self.join(prefix, &index.to_string()), leaves);
+                    self.borrowed(item, &self.join(prefix, &index.to_string())?, leaves)?;
                 }
             }
             leaf => leaves.put(prefix, Resolved::Value(Cow::Borrowed(leaf))),
         }
+        Ok(())
     }
 
-    fn spread_owned(&self, value: Value, prefix: &str, leaves: &mut Layers<'_>) {
+    fn owned(
+        &self,
+        value: Value,
+        prefix: &str,
+        leaves: &mut Layers<'_>,
+    ) -> Result<(), ResolveError> {
+        self.budget.step(1)?;
         match value {
             Value::Object(members) => {
                 for (key, member) in members {
-                    self.spread_owned(member, &self.join(prefix, &key), leaves);
+                    self.owned(member, &self.join(prefix, &key)?, leaves)?;
                 }
             }
-            Value::Array(items) if self.lists == Lists::Opened => {
+            Value::Array(items) if self.flatten.lists == Lists::Opened => {
                 for (index, item) in items.into_iter().enumerate() {
-                    self.spread_owned(item, &self.join(prefix, &index.to_string()), leaves);
+                    self.owned(item, &self.join(prefix, &index.to_string())?, leaves)?;
                 }
             }
             leaf => leaves.put(prefix, Resolved::owned(leaf)),
         }
+        Ok(())
     }
 
-    fn join(&self, prefix: &str, key: &str) -> String {
-        if prefix.is_empty() {
+    fn join(&self, prefix: &str, key: &str) -> Result<String, ResolveError> {
+        let separator = &self.flatten.separator;
+        self.budget
+            .make(prefix.len() + separator.len() + key.len())?;
+        Ok(if prefix.is_empty() {
             key.to_owned()
         } else {
-            format!("{prefix}{}{key}", self.separator)
-        }
+            format!("{prefix}{separator}{key}")
+        })
     }
 }

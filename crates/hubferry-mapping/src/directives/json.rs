@@ -3,11 +3,12 @@
 use hubferry_event::parse_json;
 use serde_json::Value;
 
+use crate::budget::weight;
 use crate::compile::{Compiler, Options};
 use crate::fault::ResolveError;
 use crate::node::{Node, Source};
 use crate::resolved::Resolved;
-use crate::text::is_truthy;
+use crate::text::{is_truthy, js_json};
 
 /// A value and the way it goes.
 #[derive(Clone, Debug)]
@@ -65,15 +66,22 @@ fn mode(compiler: &mut Compiler, options: &Options<'_>) -> Option<Mode> {
 }
 
 impl Json {
-    pub(crate) fn resolve<'a>(&'a self, event: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
-        let resolved = self.value.resolve(event)?;
+    pub(crate) fn resolve<'a>(&'a self, from: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
+        let resolved = self.value.resolve(from)?;
         Ok(match self.mode {
-            Mode::Encode => match resolved.into_value() {
-                Some(value) => Resolved::text(value.to_string()),
+            Mode::Encode => match resolved.into_value(from.budget)? {
+                Some(value) => {
+                    let text = js_json(&value);
+                    from.budget.make(text.len())?;
+                    Resolved::text(text)
+                }
                 None => Resolved::Undefined,
             },
             Mode::Decode => match resolved.as_text().map(|text| parse_json(text.as_bytes())) {
-                Some(Ok(value)) => Resolved::owned(value),
+                Some(Ok(value)) => {
+                    from.budget.make(weight(&value))?;
+                    Resolved::owned(value)
+                }
                 Some(Err(_)) | None => resolved,
             },
         })

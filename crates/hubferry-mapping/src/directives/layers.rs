@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use crate::budget::Budget;
+use crate::fault::ResolveError;
 use crate::resolved::Resolved;
 
 /// The members so far; the index keeps large objects from taking quadratic time.
@@ -15,7 +17,12 @@ pub(super) struct Layers<'a> {
 }
 
 impl<'a> Layers<'a> {
-    pub(super) fn lay(&mut self, resolved: Resolved<'a>) {
+    pub(super) fn lay(
+        &mut self,
+        resolved: Resolved<'a>,
+        budget: &Budget,
+    ) -> Result<(), ResolveError> {
+        budget.step(spread_length(&resolved))?;
         match resolved {
             Resolved::Undefined => {}
             Resolved::Object(members) => {
@@ -45,6 +52,7 @@ impl<'a> Layers<'a> {
                 other => self.lay_indexes(&other),
             },
         }
+        Ok(())
     }
 
     /// Lists and texts contribute their indexes as keys, other scalars nothing.
@@ -82,5 +90,20 @@ impl<'a> Layers<'a> {
                 self.members.push((key, member));
             }
         }
+    }
+}
+
+/// How many members an object, list or text contributes.
+fn spread_length(resolved: &Resolved<'_>) -> usize {
+    match resolved {
+        Resolved::Undefined => 0,
+        Resolved::Object(members) => members.len(),
+        Resolved::Array(items) => items.len(),
+        Resolved::Value(value) => match &**value {
+            Value::Object(members) => members.len(),
+            Value::Array(items) => items.len(),
+            Value::String(text) => text.len(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        },
     }
 }

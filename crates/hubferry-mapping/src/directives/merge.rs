@@ -60,10 +60,10 @@ pub(crate) fn compile_merge(compiler: &mut Compiler, options: &Options<'_>) -> N
 }
 
 impl Merge {
-    pub(crate) fn resolve<'a>(&'a self, event: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
+    pub(crate) fn resolve<'a>(&'a self, from: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
         let mut layers = Layers::default();
         for node in &self.objects {
-            layers.lay(node.resolve(event)?);
+            layers.lay(node.resolve(from)?, from.budget)?;
         }
         Ok(layers.into_object())
     }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::budget::Budget;
 use crate::compile::{Compiler, Options};
 use crate::fault::ResolveError;
 use crate::node::{Node, Source};
@@ -154,8 +155,8 @@ fn looks_like_reference(text: &str) -> bool {
 }
 
 impl Replace {
-    pub(crate) fn resolve(&self, event: Source<'_>) -> Result<Resolved<'static>, ResolveError> {
-        let resolved = self.value.resolve(event)?;
+    pub(crate) fn resolve(&self, from: Source<'_>) -> Result<Resolved<'static>, ResolveError> {
+        let resolved = self.value.resolve(from)?;
         let mut text = match &resolved {
             Resolved::Value(value) => match &**value {
                 scalar @ (Value::String(_) | Value::Bool(_) | Value::Number(_)) => js_text(scalar),
@@ -164,16 +165,18 @@ impl Replace {
             Resolved::Undefined | Resolved::Object(_) | Resolved::Array(_) => String::new(),
         };
         for swap in &self.swaps {
-            text = self.swap(&text, swap);
+            text = self.swap(&text, swap, from.budget)?;
         }
         Ok(Resolved::text(text))
     }
 
-    fn swap(&self, text: &str, swap: &Swap) -> String {
+    fn swap(&self, text: &str, swap: &Swap, budget: &Budget) -> Result<String, ResolveError> {
+        budget.make(text.len())?;
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
             if let Some(length) = self.match_length(rest, &swap.pattern) {
+                budget.make(swap.replacement.len())?;
                 out.push_str(&swap.replacement);
                 rest = &rest[length..];
                 if self.reach == Reach::First {
@@ -185,7 +188,7 @@ impl Replace {
             }
         }
         out.push_str(rest);
-        out
+        Ok(out)
     }
 
     /// How many bytes of the start of `text` the pattern matches.

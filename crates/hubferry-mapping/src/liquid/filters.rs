@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use super::LiquidError;
 use super::run::Run;
-use super::value::{Val, text_bytes};
+use super::value::Val;
+use crate::budget::text_bytes;
 
 /// A filter's work on a value with its arguments.
 pub(super) type Known =

@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::block::{Block, Branch, Counting, Cycle};
 use super::expression::{Argument, FilterCall, Filtered, Item, Operand, Operator};
 use super::filters::FilterKind;
-use super::value::{Val, member, number_text, text_bytes, weight, whole};
+use super::value::{Val, member, number_text, whole};
 use super::{LiquidError, MAX_LIQUID_BYTES, MAX_LIQUID_STEPS};
+use crate::budget::{text_bytes, weight};
 
 /// What a rendering knows and what it has left.
 pub(super) struct Run<'a> {
@@ -38,6 +39,11 @@ impl<'a> Run<'a> {
 
     pub(super) const fn event(&self) -> Option<&'a Value> {
         self.event
+    }
+
+    /// The steps that were taken.
+    pub(super) const fn steps(&self) -> usize {
+        self.steps
     }
 
     /// Counts steps before they are taken.

@@ -250,32 +250,6 @@ fn output_text(value: &Value) -> String {
     }
 }
 
-/// How many bytes [`Val::text`] makes at most, without making it.
-pub(super) fn text_bytes(value: &Value) -> usize {
-    match value {
-        Value::Null => 0,
-        Value::Bool(_) => 5,
-        Value::Number(number) => number.as_str().len().max(24),
-        Value::String(text) => text.len(),
-        Value::Array(items) => items.iter().map(|item| text_bytes(item) + 1).sum(),
-        Value::Object(_) => 15,
-    }
-}
-
-/// Roughly the bytes that a copy of the value takes.
-pub(super) fn weight(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) => 8,
-        Value::Number(number) => number.as_str().len() + 8,
-        Value::String(text) => text.len() + 8,
-        Value::Array(items) => items.iter().map(weight).sum::<usize>() + 8,
-        Value::Object(members) => {
-            let members = members.iter().map(|(key, value)| key.len() + weight(value));
-            members.sum::<usize>() + 16
-        }
-    }
-}
-
 /// The member of a value with a name: own members, `size`, `first` and `last`, elements from both ends.
 pub(super) fn member<'a>(of: &Val<'a>, key: &Val<'_>) -> Val<'a> {
     match of {

@@ -167,7 +167,12 @@ mod tests {
             r"{{k\.e}} {{['k.e']}} {{$.a}}",
             PathDialect::Extended,
         );
-        assert_eq!(template.fill(Some(&event)), "3 3 1");
+        let budget = crate::budget::Budget::default();
+        let from = crate::node::Source {
+            event: Some(&event),
+            budget: &budget,
+        };
+        assert_eq!(template.fill(from).as_deref(), Ok("3 3 1"));
     }
 
     proptest! {

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::{argument, elements, text};
+use crate::budget::weight;
 use crate::liquid::LiquidError;
 use crate::liquid::cursor::Cursor;
 use crate::liquid::run::Run;
-use crate::liquid::value::{Val, element, member, weight, whole};
+use crate::liquid::value::{Val, element, member, whole};
 use crate::text::push_js_text;
 
 type Result<'a> = std::result::Result<Val<'a>, LiquidError>;

@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::{argument, text};
+use crate::budget::weight;
 use crate::liquid::LiquidError;
 use crate::liquid::run::Run;
-use crate::liquid::value::{Val, weight, whole};
-use crate::text::is_js_blank;
+use crate::liquid::value::{Val, whole};
+use crate::text::{is_js_blank, js_json};
 
 type Result<'a> = std::result::Result<Val<'a>, LiquidError>;
 
@@ -317,10 +318,10 @@ pub(super) fn json<'a>(run: &mut Run<'a>, value: Val<'a>, arguments: &[Val<'a>])
     let lines = if indent.is_empty() {
         0
     } else {
-        weight(&value) / 8 * indent.len() * 8
+        weight(&value) / 32 * indent.len() * 8
     };
     run.make(weight(&value).saturating_mul(2).saturating_add(lines))?;
-    let compact = value.to_string();
+    let compact = js_json(&value);
     if indent.is_empty() {
         return Ok(Val::from_text(compact));
     }
