@@ -49,7 +49,7 @@ pub(crate) async fn produce(
     }
     let refused = Arc::new(AtomicU64::new(0));
     let keyed = only_keyed(lines, Arc::clone(&refused));
-    let progress = Progress::start(None);
+    let progress = Progress::start(None, "written");
     let produced = Producer::connect(&client)
         .map_err(outside)?
         .send_all(
@@ -57,7 +57,7 @@ pub(crate) async fn produce(
             keyed,
             |line| identity(line).ok(),
             move |sent| {
-                progress.show(sent, "written".to_owned());
+                progress.show(sent, String::new());
             },
         )
         .await

@@ -11,9 +11,9 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Starts a line; `total` when it is known.
+    /// Starts a line; `total` when it is known, `counted` says what has happened to those that are shown.
     #[must_use]
-    pub(crate) fn start(total: Option<u64>) -> Self {
+    pub(crate) fn start(total: Option<u64>, counted: &'static str) -> Self {
         let target = if io::stderr().is_terminal() {
             ProgressDrawTarget::stderr_with_hz(10)
         } else {
@@ -23,12 +23,13 @@ impl Progress {
         let template = if total.is_some() {
             "{elapsed:>4}  {bar:30.cyan/dim}  {human_pos}/{human_len}  {msg}"
         } else {
-            "{elapsed:>4}  {spinner}  {human_pos} events  {msg}"
+            "{elapsed:>4}  {spinner}  {human_pos} {prefix}  {msg}"
         };
         let style = ProgressStyle::with_template(template)
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("━╸─");
         bar.set_style(style);
+        bar.set_prefix(counted);
         Self { bar }
     }
 

@@ -97,14 +97,17 @@ impl Report {
         );
         line(
             &mut page,
-            format_args!("  delivered {:>9}", tally.delivered),
+            format_args!("  delivered {:>9}", grouped(tally.delivered)),
         );
-        line(&mut page, format_args!("  merged    {:>9}", tally.merged));
+        line(
+            &mut page,
+            format_args!("  merged    {:>9}", grouped(tally.merged)),
+        );
         line(
             &mut page,
             format_args!(
                 "  skipped   {:>9}{}",
-                tally.skipped_total(),
+                grouped(tally.skipped_total()),
                 listed(&tally.skipped)
             ),
         );
@@ -112,13 +115,16 @@ impl Report {
             &mut page,
             format_args!(
                 "  dead      {:>9}{}",
-                tally.dead_total(),
+                grouped(tally.dead_total()),
                 listed(&tally.dead)
             ),
         );
         for (endpoint, count) in &self.calls {
             let noun = if *count == 1 { "call " } else { "calls" };
-            line(&mut page, format_args!("  {count:>6} {noun}  {endpoint}"));
+            line(
+                &mut page,
+                format_args!("  {:>6} {noun}  {endpoint}", grouped(*count)),
+            );
         }
         if self.throttled > 0 {
             line(
@@ -158,20 +164,22 @@ impl Waiting {
     /// How many wait, and some of them. Those that Redis keeps go on waiting; those of this process cannot.
     fn to_text(&self) -> String {
         let mut page = String::new();
-        let verb = if self.count == 1 { "waits" } else { "wait" };
-        let fate = if self.links.is_empty() {
-            "Redis remembers, and a later contact is associated"
-        } else {
-            "without Redis that ends here"
+        let (waits, they, them) = match self.count {
+            1 => ("waits for its contact", "it ends", "it"),
+            _ => ("wait for their contact", "they end", "them"),
         };
-        line(
-            &mut page,
-            format_args!(
-                "{} {verb} for a contact that did not come; {fate}{}",
-                counted(self.count, "association"),
-                if self.links.is_empty() { "" } else { ":" },
-            ),
-        );
+        let count = counted(self.count, "association");
+        if self.links.is_empty() {
+            line(
+                &mut page,
+                format_args!("{count} {waits}; Redis remembers {them}"),
+            );
+        } else {
+            line(
+                &mut page,
+                format_args!("{count} found no contact; without Redis {they} here:"),
+            );
+        }
         for link in self.links.iter().take(NAMED_LINKS) {
             let from = link
                 .origin
@@ -344,7 +352,7 @@ mod tests {
     #[test]
     fn waiting_links_are_named_up_to_ten() {
         insta::assert_snapshot!(waiting(1, 1).to_text(), @"
-        1 association waits for a contact that did not come; without Redis that ends here:
+        1 association found no contact; without Redis it ends here:
           companies 901  (acme/companies, line 0)
         ");
         let page = waiting(1_012, 12).to_text();
@@ -352,7 +360,7 @@ mod tests {
         assert_eq!(lines.len(), 12, "{page}");
         assert_eq!(lines[10], "  companies 901  (acme/companies, line 9)");
         assert_eq!(lines[11], "  and 1,002 more");
-        insta::assert_snapshot!(waiting(2, 0).to_text(), @"2 associations wait for a contact that did not come; Redis remembers, and a later contact is associated");
+        insta::assert_snapshot!(waiting(2, 0).to_text(), @"2 associations wait for their contact; Redis remembers them");
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use deadpool_redis::Pool;
-use hubferry_delivery::{Backlog, Engine, EngineParts};
-use hubferry_memory::Memory;
+use hubferry_delivery::{Backlog, Engine, EngineParts, StatsSnapshot};
+use hubferry_limiter::Limiter;
+use hubferry_memory::{Link, Memory};
 use hubferry_stream::{
     ClientSettings, DeadLetterTopic, DeadLetters, FileDeadLetters, FileSource, IntakeBounds,
     KafkaDeadLetters, KafkaSettings, KafkaSource, Source, StreamError, reachable,
@@ -28,6 +29,7 @@ use crate::progress::Progress;
 use crate::report::{Report, Waiting};
 use crate::scribe::Scribe;
 use crate::signals::Signals;
+use crate::words::{counted, grouped};
 use crate::worker::{self, Board, OnHold, Outcome, Parts};
 
 /// What a run over a file was asked for.
@@ -91,7 +93,7 @@ pub(crate) async fn over_file(loaded: Loaded, asked: OverFile) -> Result<(), Fai
     let around = around(configuration, portals, None, OnHold::End, signals);
     let ids = around.intake.mapping_ids().to_vec();
     let (board, shown) = watch::channel(Board::default());
-    let progress = Progress::start(None);
+    let progress = Progress::start(None, "ended");
     let working = work(around, Source::File(source), letters, board);
     let outcome = with_progress(working, shown, &watched, progress).await?;
     if !outcome.complete {
@@ -373,7 +375,7 @@ pub(crate) struct Watched {
 pub(crate) struct WatchedPortal {
     pub(crate) name: String,
     pub(crate) stats: Arc<hubferry_delivery::Stats>,
-    pub(crate) limiter: hubferry_limiter::Limiter,
+    pub(crate) limiter: Limiter,
     pub(crate) memory: Arc<Memory>,
     pub(crate) limit: u32,
 }
@@ -406,11 +408,27 @@ impl Watched {
             .collect()
     }
 
-    pub(crate) fn snapshots(&self) -> Vec<hubferry_delivery::StatsSnapshot> {
+    pub(crate) fn snapshots(&self) -> Vec<StatsSnapshot> {
         self.portals
             .iter()
             .map(|portal| portal.stats.snapshot())
             .collect()
+    }
+
+    /// Whether a limit that is kept in this process grants nothing more at present. A fleet's is not asked: that would be
+    /// a question to Redis with every look.
+    async fn is_at_a_limit(&self) -> bool {
+        for portal in &self.portals {
+            if let Limiter::Local(_) = &portal.limiter
+                && let Ok(limits) = portal.limiter.snapshot().await
+                && limits
+                    .iter()
+                    .any(|limit| limit.used + limit.ahead >= limit.effective)
+            {
+                return true;
+            }
+        }
+        false
     }
 
     /// The links that wait. Those of this process's own memory end with it, so they are listed.
@@ -425,6 +443,8 @@ impl Watched {
                 waiting.links.extend(links.await.unwrap_or_default());
             }
         }
+        let line = |link: &Link| link.origin.as_ref().map(|origin| origin.offset);
+        waiting.links.sort_by_key(line);
         waiting
     }
 }
@@ -447,12 +467,25 @@ pub(crate) async fn with_progress<T>(
             done = &mut working => return done,
             Ok(()) = shown.changed() => {
                 let board = shown.borrow_and_update().clone();
-                let snapshots = watched.snapshots();
-                let calls: u64 = snapshots.iter().map(hubferry_delivery::StatsSnapshot::total_calls).sum();
-                let tally = &board.tally;
-                progress.show(tally.ended(), format!("{calls} calls, {} dead", tally.dead_total()));
+                progress.show(board.tally.ended(), going_on(&board, watched).await);
             }
         }
+    }
+}
+
+/// In at most 24 columns: what is happening, so that nobody takes a wait for a fault.
+async fn going_on(board: &Board, watched: &Watched) -> String {
+    if board.tally.events == 0 {
+        return "starting".to_owned();
+    }
+    let snapshots = watched.snapshots();
+    let calls: u64 = snapshots.iter().map(StatsSnapshot::total_calls).sum();
+    let calls = counted(calls, "call");
+    let waits = |snapshot: &StatsSnapshot| snapshot.calls_in_flight == 0 && snapshot.open_steps > 0;
+    if snapshots.iter().any(waits) && watched.is_at_a_limit().await {
+        format!("{calls}, limit reached")
+    } else {
+        format!("{calls}, {} dead", grouped(board.tally.dead_total()))
     }
 }
 

@@ -16,6 +16,7 @@ mod holds;
 mod input_errors;
 mod isolation;
 mod lifecycle;
+mod links;
 mod privacy;
 mod produce;
 mod sim;

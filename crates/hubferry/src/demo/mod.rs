@@ -63,7 +63,7 @@ pub(crate) async fn demo(seed: u64, form: Form) -> Result<(), Failure> {
     let sample = sample(seed);
     if form == Form::Text {
         output::tell(&format!(
-            "{} go to an embedded Kafka topic, and from there into a simulated\nHubSpot with the real one's limit of 100 calls in 10 seconds. Nothing leaves this machine.",
+            "{} go to an embedded Kafka topic, and from there into a\nsimulated HubSpot that has the real one's limit of 100 calls in 10 seconds.\nNothing leaves this machine.",
             counted(size(sample.messages.len()), "sample event"),
         ));
     }
@@ -126,7 +126,7 @@ async fn carry(configuration: config::Configuration, stage: Stage<'_>) -> Result
     around.finish_after = Some(events);
     let ids = around.intake.mapping_ids().to_vec();
     let (board, shown) = watch::channel(Board::default());
-    let progress = Progress::start(Some(events));
+    let progress = Progress::start(Some(events), "ended");
     let working = Box::pin(run::work(
         around,
         Source::Kafka(source),
