@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod demo;
 mod e2e;
+mod fuzz;
 mod kafka;
 mod links;
 mod outside;
@@ -33,6 +34,8 @@ usage: cargo xtask COMMAND
   e2e [FILTER…]   start a real Kafka and a real Redis and run the tests that need them
   bench [NAME…] [--runs N] [--json FILE]
                   build for release and measure: fill, calls, memory, speed; each three times unless told otherwise
+  fuzz [TARGET…] [--seconds N]
+                  run the fuzz targets event, mapping, trigger, liquid and fields, each for 30 s unless told otherwise
   help            this text
 
 Every command first installs the system packages it misses (as root, with passwordless sudo, or with brew);
@@ -60,7 +63,10 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         say(USAGE);
         return Ok(ExitCode::SUCCESS);
     }
-    if !matches!(command, "demo" | "test" | "check" | "e2e" | "bench") {
+    if !matches!(
+        command,
+        "demo" | "test" | "check" | "e2e" | "bench" | "fuzz"
+    ) {
         bail!("unknown command `{command}`\n\n{USAGE}");
     }
     setup::prepare(&setup::to_build())?;
@@ -77,6 +83,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "check" => check::run(&workspace, &mut report),
         "e2e" => e2e::run(&workspace, rest, &mut report),
         "bench" => bench::run(&workspace, rest, &mut report)?,
+        "fuzz" => fuzz::run(&workspace, rest, &mut report)?,
         _ => {
             check::run(&workspace, &mut report);
             e2e::run(&workspace, &[], &mut report);
