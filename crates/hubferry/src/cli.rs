@@ -247,7 +247,9 @@ fn load(paths: &[PathBuf], around: &Surroundings) -> Result<Loaded, Failure> {
 }
 
 /// Runs a command on a runtime of its own.
-fn run_to_end(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+pub(crate) fn run_to_end(
+    command: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

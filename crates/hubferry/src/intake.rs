@@ -8,7 +8,7 @@ use hubferry_delivery::MappingIndex;
 use hubferry_event::{
     Element, Event, EventTime, Format, IdentityKeys, Malformed, ReadLimits, Reading, read_message,
 };
-use hubferry_mapping::{CleanOptions, Mapping, Note, Trigger, Violation};
+use hubferry_mapping::{CleanOptions, Mapping, Note, Trigger, Validated, Violation};
 use serde_json::{Map, Value};
 
 use crate::closing::{Closing, Failed};
@@ -201,22 +201,31 @@ impl Active {
     fn plan(&self, event: &Event, time: EventTime, dropped: &mut u64) -> Result<Plan, Closing> {
         let payload = self.payload(event)?;
         let validated = self
-            .kind
-            .schema()
-            .validate(payload, &self.clean)
+            .validated(payload)
             .map_err(|violations| invalid(&violations))?;
         *dropped += validated
             .notes
             .iter()
             .map(|note| u64::from(matches!(note, Note::Dropped { .. })))
             .sum::<u64>();
-        self.action
-            .plan(validated.payload, event, time)
-            .map_err(|refusal| {
-                let property = refusal.property.map(|name| name.as_str().to_owned());
-                let failed = Failed::here("mapping", refusal.code.as_str(), refusal.message);
-                dead(failed.about(property))
-            })
+        self.planned(validated.payload, event, time)
+    }
+
+    fn validated(&self, payload: Map<String, Value>) -> Result<Validated, Vec<Violation>> {
+        self.kind.schema().validate(payload, &self.clean)
+    }
+
+    fn planned(
+        &self,
+        payload: Map<String, Value>,
+        event: &Event,
+        time: EventTime,
+    ) -> Result<Plan, Closing> {
+        self.action.plan(payload, event, time).map_err(|refusal| {
+            let property = refusal.property.map(|name| name.as_str().to_owned());
+            let failed = Failed::here("mapping", refusal.code.as_str(), refusal.message);
+            dead(failed.about(property))
+        })
     }
 
     fn payload(&self, event: &Event) -> Result<Map<String, Value>, Closing> {
@@ -250,6 +259,10 @@ fn invalid(violations: &[Violation]) -> Closing {
 fn dead(failed: Failed) -> Closing {
     Closing::Dead(Box::new(failed))
 }
+
+mod examine;
+
+pub(crate) use examine::{Attempt, Examined, Look};
 
 #[cfg(test)]
 mod tests;

@@ -24,6 +24,7 @@ fn the_help_names_every_command_with_examples() {
       produce  Put NDJSON events on the topic, keyed by identity
       check    Check configuration and mappings; with --live, broker, Redis and token too
       eval     Evaluate mapping, trigger or payload cases: NDJSON on standard input, one answer a line
+      try      Show what events would do: mappings, payloads, steps and calls; nothing is written
       sim      Serve the HubSpot simulator
       config   About the configuration file
       help     Print this message or the help of the given subcommand(s)

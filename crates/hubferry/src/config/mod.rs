@@ -21,6 +21,7 @@ pub use meant::{
     Admin, ClientProperties, Configuration, Delivery, Input, Intake, Kafka, LimiterShape, Redis,
 };
 pub use places::Place;
+pub(crate) use problem::closest;
 pub use problem::{Fault, Problem, Warning};
 pub use reference::REFERENCE;
 

@@ -1,5 +1,6 @@
 //! NDJSON, line by line, with a bound on each line.
 
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 
 use crate::exit::Failure;
@@ -22,6 +23,28 @@ pub(crate) enum Line<'a> {
     Whole(&'a [u8]),
     /// More than [`MAX_LINE_BYTES`].
     TooLong,
+}
+
+/// Opens a file, or standard input for `-`.
+///
+/// # Errors
+///
+/// The file cannot be opened.
+pub(crate) fn open(path: &str) -> Result<Lines<Box<dyn Read>>, Failure> {
+    let input: Box<dyn Read> = if path == "-" {
+        Box::new(io::stdin())
+    } else {
+        let file = File::open(path).and_then(|file| {
+            if file.metadata()?.is_dir() {
+                Err(io::Error::from(io::ErrorKind::IsADirectory))
+            } else {
+                Ok(file)
+            }
+        });
+        let refused = |error| Failure::Usage(format!("could not open {path}: {error}"));
+        Box::new(file.map_err(refused)?)
+    };
+    Ok(Lines::of(input))
 }
 
 impl<R: Read> Lines<R> {

@@ -2,11 +2,17 @@
 
 mod eval;
 mod lines;
+mod trial;
+
+mod open;
+mod paint;
+mod rehearsal;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::cli;
 use crate::config::Surroundings;
 use crate::exit::Failure;
 use crate::output::Form;
@@ -16,12 +22,24 @@ use crate::output::Form;
 pub(crate) enum Tool {
     /// Evaluate mapping, trigger or payload cases: NDJSON on standard input, one answer a line
     Eval(EvalArgs),
+    /// Show what events would do: mappings, payloads, steps and calls; nothing is written
+    Try(TryArgs),
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct EvalArgs {
     #[command(subcommand)]
     what: eval::What,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TryArgs {
+    /// Events as NDJSON; `-` is standard input
+    #[arg(long, value_name = "FILE|-")]
+    events: String,
+    /// Only this mapping, by DESTINATION/NAME or its name alone; also one that is not enabled
+    #[arg(long, value_name = "MAPPING")]
+    mapping: Option<String>,
 }
 
 /// Does what was asked.
@@ -31,11 +49,20 @@ pub(crate) struct EvalArgs {
 /// As the command says.
 pub(crate) fn work(
     tool: Tool,
-    _paths: &[PathBuf],
-    _around: &Surroundings,
-    _form: Form,
+    paths: &[PathBuf],
+    around: &Surroundings,
+    form: Form,
 ) -> Result<(), Failure> {
     match tool {
         Tool::Eval(args) => eval::eval(args.what),
+        Tool::Try(args) => {
+            cli::named(paths)?;
+            let asked = trial::Asked {
+                events: args.events,
+                mapping: args.mapping,
+                form,
+            };
+            cli::run_to_end(Box::pin(trial::trial(paths, around, asked)))
+        }
     }
 }
