@@ -46,6 +46,9 @@ impl Budget {
     }
 }
 
+/// What a member of an object takes beside its key's bytes and its value: the key, its hash, its place in the index.
+pub(crate) const MEMBER: usize = 64;
+
 /// Roughly the bytes that a copy of the value takes in memory.
 pub(crate) fn weight(value: &Value) -> usize {
     const CELL: usize = 32;
@@ -55,10 +58,9 @@ pub(crate) fn weight(value: &Value) -> usize {
         Value::String(text) => CELL + text.len(),
         Value::Array(items) => CELL + items.iter().map(weight).sum::<usize>(),
         Value::Object(members) => {
-            // A member costs its key, the key's hash and its place in the index beside its value.
             let members = members
                 .iter()
-                .map(|(key, value)| 64 + key.len() + weight(value));
+                .map(|(key, value)| MEMBER + key.len() + weight(value));
             CELL + members.sum::<usize>()
         }
     }

@@ -75,9 +75,7 @@ impl Mapping {
         budget: &Budget,
     ) -> Result<Option<Value>, ResolveError> {
         let event = Some(event);
-        self.root
-            .resolve(Source { event, budget })?
-            .into_value(budget)
+        self.root.resolve_value(Source { event, budget })
     }
 }
 

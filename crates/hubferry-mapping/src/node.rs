@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::budget::Budget;
+use crate::budget::{Budget, MEMBER};
 use crate::directives::{ArrayPath, Case, Flatten, If, Json, Merge, Replace};
 use crate::fault::ResolveError;
 use crate::liquid::Liquid;
@@ -99,6 +99,22 @@ impl Node {
         }
     }
 
+    /// The value itself: objects are built without a detour.
+    pub(crate) fn resolve_value(&self, from: Source<'_>) -> Result<Option<Value>, ResolveError> {
+        let Self::Object(members) = self else {
+            return self.resolve(from)?.into_value(from.budget);
+        };
+        from.budget.step(1)?;
+        let mut map = Map::with_capacity(members.len());
+        for (key, node) in members {
+            if let Some(value) = node.resolve_value(from)? {
+                from.budget.make(MEMBER + key.len())?;
+                map.insert(key.clone(), value);
+            }
+        }
+        Ok(Some(Value::Object(map)))
+    }
+
     pub(crate) fn resolve<'a>(&'a self, from: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
         from.budget.step(1)?;
         Ok(match self {
@@ -178,7 +194,7 @@ impl Transform {
                 actual: kind_name(event),
             });
         }
-        let applied = self.apply.resolve(from)?.into_value(from.budget)?;
+        let applied = self.apply.resolve_value(from)?;
         let mapped = self.mapping.resolve(from.with(applied.as_ref()))?;
         mapped.detach(from.budget)
     }

@@ -4,7 +4,7 @@ mod extended;
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::text::is_truthy;
 
@@ -111,7 +111,7 @@ impl Piece {
     /// The member of `value` with this name. Built-in members but `length` do not exist.
     fn of<'a>(&self, value: &'a Value) -> Option<Cow<'a, Value>> {
         match value {
-            Value::Object(map) => map.get(&*self.key).map(Cow::Borrowed),
+            Value::Object(members) => member(members, &self.key).map(Cow::Borrowed),
             Value::Array(items) if &*self.key == "length" => Some(Cow::Owned(items.len().into())),
             Value::Array(items) => items.get(self.index?).map(Cow::Borrowed),
             Value::String(text) if &*self.key == "length" => {
@@ -121,6 +121,17 @@ impl Piece {
             Value::Null | Value::Bool(_) | Value::Number(_) => None,
         }
     }
+}
+
+/// The member with this key. Small objects are searched from the front, which is faster than hashing the key.
+fn member<'a>(members: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
+    const SMALL: usize = 16;
+    if members.len() > SMALL {
+        return members.get(key);
+    }
+    members
+        .iter()
+        .find_map(|(name, value)| (name == key).then_some(value))
 }
 
 /// The UTF-16 unit at an index as a text; half of a surrogate pair is U+FFFD.

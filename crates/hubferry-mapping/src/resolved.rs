@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::budget::{Budget, weight};
+use crate::budget::{Budget, MEMBER, weight};
 use crate::fault::ResolveError;
 use crate::text::{is_truthy, kind_name};
 
@@ -40,6 +40,7 @@ impl<'a> Resolved<'a> {
                 let mut map = Map::with_capacity(members.len());
                 for (key, member) in members {
                     if let Some(value) = member.into_value(budget)? {
+                        budget.make(MEMBER + key.len())?;
                         map.insert(key.into_owned(), value);
                     }
                 }
@@ -60,7 +61,10 @@ impl<'a> Resolved<'a> {
             Resolved::Object(members) => Resolved::Object(
                 members
                     .into_iter()
-                    .map(|(key, member)| Ok((Cow::Owned(key.into_owned()), member.detach(budget)?)))
+                    .map(|(key, member)| {
+                        budget.make(MEMBER + key.len())?;
+                        Ok((Cow::Owned(key.into_owned()), member.detach(budget)?))
+                    })
                     .collect::<Result<_, ResolveError>>()?,
             ),
             Resolved::Array(items) => {

@@ -4,6 +4,7 @@ mod coerce;
 mod field;
 mod format;
 mod required;
+mod spot;
 mod validate;
 mod violation;
 

@@ -10,8 +10,17 @@ use crate::text::is_truthy;
 #[derive(Clone, Debug)]
 pub(crate) struct If {
     condition: Condition,
-    then: Option<Node>,
+    then: Then,
     otherwise: Option<Node>,
+}
+
+/// What follows when the condition holds.
+#[derive(Clone, Debug)]
+enum Then {
+    Nothing,
+    /// The very path that was asked for, which need not be walked twice.
+    TheSame,
+    Other(Node),
 }
 
 #[derive(Clone, Debug)]
@@ -34,12 +43,18 @@ pub(crate) fn compile_if(compiler: &mut Compiler, options: &Options<'_>) -> Node
     };
     let exists = part("exists");
     let blank = part("blank");
-    let then = part("then");
+    let then = part("then").map_or(Then::Nothing, Then::Other);
     let otherwise = part("else").filter(|_| is_given("else"));
     let condition = match (exists, blank) {
         (Some(node), _) => Condition::Exists(node),
         (None, Some(node)) => Condition::NotBlank(node),
         (None, None) => return Node::Undefined,
+    };
+    let then = match (&condition, then) {
+        (Condition::Exists(Node::Path(path)), Then::Other(Node::Path(same))) if same == *path => {
+            Then::TheSame
+        }
+        (_, then) => then,
     };
     Node::If(Box::new(If {
         condition,
@@ -50,14 +65,22 @@ pub(crate) fn compile_if(compiler: &mut Compiler, options: &Options<'_>) -> Node
 
 impl If {
     pub(crate) fn resolve<'a>(&'a self, from: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
-        let holds = match &self.condition {
-            Condition::Exists(node) => node.resolve(from)?.exists(),
-            Condition::NotBlank(node) => !node.resolve(from)?.is_blank(),
+        let (value, holds) = match &self.condition {
+            Condition::Exists(node) => {
+                let value = node.resolve(from)?;
+                let exists = value.exists();
+                (value, exists)
+            }
+            Condition::NotBlank(node) => {
+                let value = node.resolve(from)?;
+                let is_blank = value.is_blank();
+                (value, !is_blank)
+            }
         };
-        let chosen = if holds { &self.then } else { &self.otherwise };
-        match chosen {
-            Some(node) => node.resolve(from),
-            None => Ok(Resolved::Undefined),
+        match (holds, &self.then, &self.otherwise) {
+            (true, Then::TheSame, _) => Ok(value),
+            (true, Then::Other(node), _) | (false, _, Some(node)) => node.resolve(from),
+            (true, Then::Nothing, _) | (false, _, None) => Ok(Resolved::Undefined),
         }
     }
 }

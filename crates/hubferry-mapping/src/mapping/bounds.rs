@@ -65,6 +65,7 @@ fn bytes_are_counted_before_they_are_made() {
     // A long key before many leaves is the key as many times.
     let flat = json!({"@flatten": {"separator": ".", "value": {"@path": "deep"}}});
     let shaped = json!({"@arrayPath": ["l", {"y": "0123456789".repeat(100)}]});
+    let keyed = json!({"@arrayPath": ["few", {"0123456789".repeat(1000): {"@path": ""}}]});
     let decoded: Vec<Value> = (0..20)
         .map(|_| json!({"@json": {"mode": "decode", "value": {"@path": "j"}}}))
         .collect();
@@ -77,14 +78,16 @@ fn bytes_are_counted_before_they_are_made() {
         ("swaps", swaps),
         ("flat", flat),
         ("shaped", shaped),
+        ("keyed", keyed),
         ("decoded", json!(decoded)),
         ("encoded", encoded),
         ("liquids", json!(liquids)),
     ] {
         let event = json!({
             "t": megabyte,
-            "deep": {megabyte.clone(): many},
+            "deep": {megabyte.clone(): many.clone()},
             "l": list,
+            "few": many,
             "j": format!("[{}0]", "0,".repeat(200_000)),
         });
         assert_eq!(

@@ -6,6 +6,7 @@ use hubferry_event::{float_text, parse_lenient_timestamp};
 use serde_json::{Map, Number, Value};
 
 use super::field::{FieldSchema, FieldType, Format};
+use super::spot::Spot;
 use super::violation::{Note, Violation, describe, masked_email, shown};
 use crate::text::{float, js_text, js_trim, kind_name, number_in_text};
 
@@ -17,17 +18,17 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    fn refuse(&mut self, path: &str, expected: impl Into<String>, actual: impl Into<String>) {
+    fn refuse(&mut self, path: &Spot<'_>, expected: impl Into<String>, actual: impl Into<String>) {
         self.violations.push(Violation {
-            path: path.to_owned(),
+            path: path.to_string(),
             expected: expected.into(),
             actual: actual.into(),
         });
     }
 
-    fn coerced(&mut self, path: &str, from: &'static str, to: &Value) {
+    fn coerced(&mut self, path: &Spot<'_>, from: &'static str, to: &Value) {
         self.notes.push(Note::Coerced {
-            path: path.to_owned(),
+            path: path.to_string(),
             from,
             to: kind_name(to),
         });
@@ -38,7 +39,7 @@ impl Findings {
 pub(super) fn coerce(
     field: &FieldSchema,
     value: Value,
-    path: &str,
+    path: &Spot<'_>,
     findings: &mut Findings,
 ) -> Option<Value> {
     if !field.multiple || value.is_null() {
@@ -48,7 +49,7 @@ pub(super) fn coerce(
         Value::Array(items) => items,
         single => {
             findings.notes.push(Note::Coerced {
-                path: path.to_owned(),
+                path: path.to_string(),
                 from: kind_name(&single),
                 to: "a list",
             });
@@ -59,7 +60,7 @@ pub(super) fn coerce(
     let items: Vec<Value> = items
         .into_iter()
         .enumerate()
-        .filter_map(|(index, item)| coerce_one(field, item, &format!("{path}/{index}"), findings))
+        .filter_map(|(index, item)| coerce_one(field, item, &path.element(index), findings))
         .collect();
     (findings.violations.len() == before).then_some(Value::Array(items))
 }
@@ -67,7 +68,7 @@ pub(super) fn coerce(
 fn coerce_one(
     field: &FieldSchema,
     value: Value,
-    path: &str,
+    path: &Spot<'_>,
     findings: &mut Findings,
 ) -> Option<Value> {
     let from = kind_name(&value);
@@ -192,7 +193,7 @@ fn is_date_time(value: &Value) -> bool {
 fn coerce_members(
     field: &FieldSchema,
     members: Map<String, Value>,
-    path: &str,
+    path: &Spot<'_>,
     findings: &mut Findings,
 ) -> Option<Map<String, Value>> {
     if field.properties.is_empty() {
@@ -203,9 +204,9 @@ fn coerce_members(
     for (name, value) in members {
         match field.member(&name) {
             Some(member) => {
-                let member_path = format!("{path}/{name}");
                 // A placeholder keeps a refused member from counting as missing too.
-                let value = coerce(member, value, &member_path, findings).unwrap_or(Value::Null);
+                let value = coerce(member, value, &path.member(&name), findings);
+                let value = value.unwrap_or(Value::Null);
                 kept.insert(name, value);
             }
             None if field.additional_properties => {
@@ -216,13 +217,18 @@ fn coerce_members(
     }
     for member in &field.properties {
         if !kept.contains_key(&member.name) && member.required.applies(&kept) {
-            findings.refuse(&format!("{path}/{}", member.name), "a value", "nothing");
+            findings.refuse(&path.member(&member.name), "a value", "nothing");
         }
     }
     (findings.violations.len() == before).then_some(kept)
 }
 
-fn check_rules(field: &FieldSchema, value: &Value, path: &str, findings: &mut Findings) -> bool {
+fn check_rules(
+    field: &FieldSchema,
+    value: &Value,
+    path: &Spot<'_>,
+    findings: &mut Findings,
+) -> bool {
     let before = findings.violations.len();
     if !field.choices.is_empty() && !field.choices.iter().any(|choice| same(choice, value)) {
         let choices: Vec<String> = field.choices.iter().map(shown).collect();
@@ -249,7 +255,7 @@ fn same(choice: &Value, value: &Value) -> bool {
     }
 }
 
-fn check_bounds(field: &FieldSchema, value: &Value, path: &str, findings: &mut Findings) {
+fn check_bounds(field: &FieldSchema, value: &Value, path: &Spot<'_>, findings: &mut Findings) {
     let (size, unit) = match (field.kind, value) {
         (FieldType::Number, Value::Number(number)) => (float(number), ""),
         (FieldType::Text, Value::String(text)) => {

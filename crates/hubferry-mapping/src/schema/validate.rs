@@ -1,11 +1,13 @@
 //! A payload made to fit an action's fields.
 
 use std::fmt;
+use std::mem;
 
 use serde_json::{Map, Value};
 
 use super::coerce::{Findings, clean, coerce};
 use super::field::{FieldSchema, FieldType};
+use super::spot::Spot;
 use super::violation::{Note, Violation};
 
 /// All fields of an action.
@@ -77,36 +79,52 @@ impl Schema {
     /// Every violation, in the order of the fields they are in, required fields that are missing last.
     pub fn validate(
         &self,
-        payload: Map<String, Value>,
+        mut payload: Map<String, Value>,
         options: &CleanOptions,
     ) -> Result<Validated, Vec<Violation>> {
-        let mut accepted = Validated {
-            payload: Map::new(),
-            notes: Vec::new(),
-        };
+        let mut notes = Vec::new();
         let mut refused = Vec::new();
-        for (name, value) in payload {
-            let Some(field) = self.field(&name) else {
-                continue;
+        let mut expected = 0;
+        // In place, because most payloads keep all their members.
+        payload.retain(|name, slot| {
+            let Some(field) = self.field_near(name, &mut expected) else {
+                return false;
             };
-            let Some(value) = clean_top(field, value, options.blank_fields) else {
-                continue;
+            let Some(value) = clean_top(field, mem::take(slot), options.blank_fields) else {
+                return false;
             };
             let mut findings = Findings::default();
-            match coerce(field, value, &format!("/{name}"), &mut findings) {
+            match coerce(field, value, &Spot::field(name), &mut findings) {
                 Some(value) => {
-                    accepted.payload.insert(name, value);
-                    accepted.notes.append(&mut findings.notes);
+                    *slot = value;
+                    notes.append(&mut findings.notes);
+                    true
                 }
-                None => refused.push((field, findings.violations)),
+                None => {
+                    refused.push((field, findings.violations));
+                    false
+                }
             }
-        }
+        });
+        let mut accepted = Validated { payload, notes };
         let violations = self.judge(&mut accepted, refused, options);
         if violations.is_empty() {
             Ok(accepted)
         } else {
             Err(violations)
         }
+    }
+
+    /// The field with this name, looked for where the order of the schema makes it likely first.
+    fn field_near(&self, name: &str, expected: &mut usize) -> Option<&FieldSchema> {
+        let (before, from) = self.fields.split_at((*expected).min(self.fields.len()));
+        let is_it = |field: &FieldSchema| field.name() == name;
+        let found = match from.iter().position(is_it) {
+            Some(ahead) => before.len() + ahead,
+            None => before.iter().position(is_it)?,
+        };
+        *expected = found + 1;
+        self.fields.get(found)
     }
 
     /// Decides which refused fields may be left out, and adds what is missing.
