@@ -73,7 +73,8 @@ fn coerce_one(
 ) -> Option<Value> {
     let from = kind_name(&value);
     let (value, unwrapped) = unwrap_single(field.kind, value);
-    if value.is_null() && field.allow_null {
+    // Null as it was sent; a null in a list of one is coerced as in other fields.
+    if value.is_null() && field.allow_null && !unwrapped {
         return Some(Value::Null);
     }
     let (value, changed) = match fit(field, value) {
@@ -145,6 +146,8 @@ fn fit_text(format: Option<Format>, value: Value) -> Result<(Value, bool), Value
 fn fit_number(value: Value, accepts: impl Fn(&Number) -> bool) -> Result<(Value, bool), Value> {
     let number = match &value {
         Value::Number(number) => float(number).is_finite().then(|| number.clone()),
+        // Blanks are zero, but nothing is no number.
+        Value::String(text) if text.is_empty() => None,
         Value::String(text) => number_in_text(text),
         Value::Bool(truth) => Some(Number::from(u8::from(*truth))),
         Value::Null => Some(Number::from(0)),
@@ -183,7 +186,9 @@ fn is_date_time(value: &Value) -> bool {
     match value {
         Value::Number(_) => true,
         Value::String(text) => {
-            let is_number_text = text.parse().is_ok_and(|float| float_text(float) == *text);
+            let is_number_text = text
+                .parse()
+                .is_ok_and(|float: f64| float.is_finite() && float_text(float) == *text);
             is_number_text || parse_lenient_timestamp(text).is_some()
         }
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,

@@ -205,6 +205,20 @@ fn the_coercion_table() {
     }
 }
 
+/// Blanks are zero where a number is wanted, but the empty text, which cleaning does not reach inside lists, is none.
+#[test]
+fn an_empty_text_in_a_list_is_no_number() {
+    for field in [FieldSchema::number("f"), FieldSchema::integer("f")] {
+        assert_eq!(fate(&field, &json!([""])), Fate::Refused);
+        assert_eq!(fate(&field, &json!([" "])), Fate::Kept(json!(0)));
+        assert_eq!(fate(&field.multiple(), &json!([[""]])), Fate::Refused);
+    }
+    let members = FieldSchema::object("f")
+        .multiple()
+        .properties(vec![FieldSchema::integer("b")]);
+    assert_eq!(fate(&members, &json!([{"b": ""}])), Fate::Refused);
+}
+
 #[test]
 fn large_numbers_keep_their_text_and_value() {
     let large = hubferry_event::parse_json(b"1e21").unwrap();
@@ -248,6 +262,15 @@ fn null_stays_where_it_is_allowed() {
     }
     let text = FieldSchema::text("f").allow_null();
     assert_eq!(fate(&text, &json!(["x"])), Fate::Kept(json!("x")));
+    // Inside a list of one, null is what it is in other fields; so is the empty text.
+    for (field, of_null) in [
+        (FieldSchema::text("f"), json!("")),
+        (FieldSchema::number("f"), json!(0)),
+        (FieldSchema::boolean("f"), json!(false)),
+    ] {
+        let field = field.allow_null();
+        assert_eq!(fate(&field, &json!([null])), Fate::Kept(of_null));
+    }
     let email = FieldSchema::text("f").allow_null().format(Format::Email);
     assert_eq!(fate(&email, &json!(null)), Fate::Kept(json!(null)));
     let many = FieldSchema::text("f").allow_null().multiple();
@@ -361,6 +384,8 @@ fn date_times_pass_unchanged() {
         json!("abc"),
         json!("1e3"),
         json!("T10:00"),
+        json!("NaN"),
+        json!("Infinity"),
         json!("2024-13-45"),
         json!("2024-02-31"),
         json!(true),
