@@ -280,7 +280,11 @@ impl Compiler {
     fn transform(&mut self, options: &Options<'_>) -> Node {
         let apply = self.object_or_directive(options, "apply");
         let mapping = self.object_or_directive(options, "mapping");
-        Node::Transform(Box::new(Transform { apply, mapping }))
+        Node::Transform(Box::new(Transform {
+            location: options.place.to_string(),
+            apply,
+            mapping,
+        }))
     }
 
     fn object_or_directive(&mut self, options: &Options<'_>, name: &str) -> Node {

@@ -30,6 +30,14 @@ pub enum ResolveError {
         /// What it resolved to.
         actual: &'static str,
     },
+    /// `@transform` works on objects alone, but stands where the event is an element or a result that is none.
+    #[error("{location} works on an object, here it is given {actual}")]
+    NotObject {
+        /// The place in the mapping.
+        location: String,
+        /// What it is given.
+        actual: &'static str,
+    },
     /// The mapping takes too much work for the event.
     #[error("the mapping takes more than {MAX_RESOLVE_STEPS} steps for this event")]
     TooManySteps,

@@ -6,7 +6,9 @@
 //! 2. [`Mapping::resolve`] turns the event into a payload.
 //! 3. [`Schema::validate`] cleans, coerces and checks the payload by the action's fields.
 //!
-//! All three are compiled once and then only evaluated. The language is that of the reference destination, so that
+//! All three are compiled once and then only evaluated, within bounds that depend on nothing but the event and the
+//! mapping ([`MAX_RESOLVE_STEPS`], [`MAX_RESOLVE_BYTES`], [`MAX_LIQUID_STEPS`] and the other constants): nothing an event
+//! holds can hang or exhaust a worker. The language is that of the reference destination, so that
 //! a mapping exported from there works unchanged; where it differs, it refuses when loaded instead of guessing.
 
 mod budget;

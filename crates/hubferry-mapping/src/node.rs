@@ -56,6 +56,7 @@ pub(crate) struct LiquidAt {
 /// `@transform`: the result of one node is the event of the other.
 #[derive(Clone, Debug)]
 pub(crate) struct Transform {
+    pub(crate) location: String,
     pub(crate) apply: Node,
     pub(crate) mapping: Node,
 }
@@ -190,7 +191,8 @@ impl Transform {
     /// events of a further `@transform`, as in the reference.
     fn resolve(&self, from: Source<'_>) -> Result<Resolved<'static>, ResolveError> {
         if let Some(event) = from.event.filter(|event| !event.is_object()) {
-            return Err(ResolveError::EventNotObject {
+            return Err(ResolveError::NotObject {
+                location: self.location.clone(),
                 actual: kind_name(event),
             });
         }

@@ -922,7 +922,10 @@ fn only_objects_are_transformed() {
     );
     assert_eq!(
         mapping.resolve(&json!({"l": [{"k": 1}, 2]})),
-        Err(ResolveError::EventNotObject { actual: "a number" })
+        Err(ResolveError::NotObject {
+            location: "/x/@arrayPath/1/y/@transform".into(),
+            actual: "a number"
+        })
     );
 }
 
@@ -1075,6 +1078,8 @@ fn any_node() -> impl Strategy<Value = Value> {
         prop_oneof![
             2 => (name, inner.clone()).prop_map(|(name, option)| json!({ name: option })),
             1 => inner.clone().prop_map(|v| json!({"@path": v})),
+            1 => prop::sample::select(vec!["{{ a }}", "{{ b | size }}", "{% if a == b %}{{ a.b | join }}{% endif %}"])
+                .prop_map(|text| json!({"@liquid": text})),
             1 => (a, b, c).prop_map(|(a, b, c)| json!({"@if": {"exists": a, "then": b, "else": c}})),
             1 => inner.clone().prop_map(|v| json!({"@flatten": {"value": v, "separator": "."}})),
             1 => inner.clone().prop_map(|v| json!({"@json": {"value": v, "mode": "decode"}})),
@@ -1091,13 +1096,17 @@ fn any_node() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn resolving_is_total_and_repeatable(node in any_node(), event in any_value()) {
+    fn resolving_is_total_and_repeatable(
+        node in any_node(),
+        event in any_value(),
+        paths in prop::sample::select(vec![PathDialect::Reference, PathDialect::Extended]),
+    ) {
         let json = json!({"x": node});
-        if let Ok(mapping) = Mapping::compile(&json) {
+        if let Ok(mapping) = Mapping::compile_with(&json, paths) {
             let before = event.clone();
             let first = mapping.resolve(&event);
             prop_assert_eq!(&first, &mapping.resolve(&event));
-            prop_assert_eq!(&first, &Mapping::compile(&json).unwrap().resolve(&event));
+            prop_assert_eq!(&first, &Mapping::compile_with(&json, paths).unwrap().resolve(&event));
             prop_assert_eq!(event.is_object(), !matches!(first, Err(ResolveError::EventNotObject { .. })));
             prop_assert_eq!(event, before);
         }
