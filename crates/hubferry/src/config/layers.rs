@@ -161,13 +161,24 @@ fn mapping_files(folder: &Path, problems: &Problems) -> Vec<PathBuf> {
     };
     let mut files: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|ext| ext == "yaml" || ext == "yml" || ext == "json")
-        })
+        .filter(|path| is_yaml_or_json(path) && !is_test_file(path))
         .collect();
     files.sort();
     files
+}
+
+fn is_yaml_or_json(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|ext| ext == "yaml" || ext == "yml" || ext == "json")
+}
+
+/// Whether a file holds tests of mappings (`*.test.yaml`); they stand beside the mappings and are none.
+pub(crate) fn is_test_file(path: &Path) -> bool {
+    let stem = path.file_stem().map(Path::new);
+    is_yaml_or_json(path)
+        && stem
+            .and_then(Path::extension)
+            .is_some_and(|ext| ext == "test")
 }
 
 fn document(path: &Path, problems: &Problems) -> Option<Map<String, Value>> {

@@ -16,11 +16,13 @@ use std::path::PathBuf;
 
 pub use destination::{Destination, HubSpot, Limits};
 pub use layers::{Secrets, Surroundings};
+pub(crate) use layers::{is_test_file, parse_text};
 pub use mapping::MappingEntry;
 pub use meant::{
     Admin, ClientProperties, Configuration, Delivery, Input, Intake, Kafka, LimiterShape, Redis,
 };
 pub use places::Place;
+pub(crate) use places::{Places, Root};
 pub(crate) use problem::closest;
 pub use problem::{Fault, Problem, Warning};
 pub use reference::REFERENCE;

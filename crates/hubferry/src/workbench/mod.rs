@@ -2,6 +2,7 @@
 
 mod eval;
 mod lines;
+mod suite;
 mod trial;
 
 mod open;
@@ -24,6 +25,8 @@ pub(crate) enum Tool {
     Eval(EvalArgs),
     /// Show what events would do: mappings, payloads, steps and calls; nothing is written
     Try(TryArgs),
+    /// Run the mapping tests (*.test.yaml) of folders; no network, no token
+    Test(TestArgs),
 }
 
 #[derive(Args, Debug)]
@@ -40,6 +43,13 @@ pub(crate) struct TryArgs {
     /// Only this mapping, by DESTINATION/NAME or its name alone; also one that is not enabled
     #[arg(long, value_name = "MAPPING")]
     mapping: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TestArgs {
+    /// Folders to look through, or test files
+    #[arg(required = true, value_name = "DIR")]
+    places: Vec<PathBuf>,
 }
 
 /// Does what was asked.
@@ -63,6 +73,13 @@ pub(crate) fn work(
                 form,
             };
             cli::run_to_end(Box::pin(trial::trial(paths, around, asked)))
+        }
+        Tool::Test(args) => {
+            let asked = suite::Asked {
+                places: args.places,
+                form,
+            };
+            cli::run_to_end(Box::pin(suite::suite(paths, around, asked)))
         }
     }
 }
