@@ -18,6 +18,7 @@ mod cursor;
 mod expression;
 mod filters;
 mod run;
+mod token;
 mod value;
 
 use serde_json::Value;

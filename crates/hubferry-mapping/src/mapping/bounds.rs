@@ -39,6 +39,12 @@ fn steps_are_counted_before_they_are_taken() {
         resolve(&spread, &json!({ "t": text })),
         Err(ResolveError::TooManySteps)
     );
+    let flat = json!({"@flatten": {"value": {"@path": "l"}, "separator": "."}});
+    let leaves = vec![0; MAX_RESOLVE_STEPS];
+    assert_eq!(
+        resolve(&flat, &json!({ "l": leaves })).err(),
+        Some(ResolveError::TooManySteps)
+    );
     let liquid = json!({"@liquid": "{% assign n = (1..99900) | size %}"});
     let six: Vec<Value> = (0..6).map(|_| liquid.clone()).collect();
     assert_eq!(
