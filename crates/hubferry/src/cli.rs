@@ -139,6 +139,8 @@ struct ConfigArgs {
 enum ConfigCommand {
     /// Print the commented file with every key and its default
     Reference,
+    /// Print the JSON Schema of the configuration, for completion in editors
+    Schema,
 }
 
 /// Reads the command line of the process, does what it says, and says how it went.
@@ -227,6 +229,7 @@ fn dispatch(cli: Cli, around: &Surroundings) -> Result<(), Failure> {
         }
         Command::Config(args) => match args.command {
             ConfigCommand::Reference => output::print(config::REFERENCE),
+            ConfigCommand::Schema => output::print(&format!("{:#}\n", config::schema())),
         },
     }
 }

@@ -9,6 +9,7 @@ mod meant;
 mod places;
 mod problem;
 mod reference;
+mod schema;
 mod section;
 mod units;
 
@@ -26,6 +27,7 @@ pub(crate) use places::{Places, Root};
 pub(crate) use problem::closest;
 pub use problem::{Fault, Problem, Warning};
 pub use reference::REFERENCE;
+pub use schema::schema;
 
 /// A configuration that can be used, and what is worth a second look.
 #[derive(Debug)]

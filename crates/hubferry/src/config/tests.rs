@@ -458,7 +458,7 @@ fn a_text_that_is_neither_yaml_nor_json_is_placed() {
     ] {
         let file = folder.path().join(name);
         std::fs::write(&file, text).unwrap();
-        let found = load(&[file.clone()], &around(&[])).unwrap_err();
+        let found = load(std::slice::from_ref(&file), &around(&[])).unwrap_err();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].place, Some(Place { file, line }), "{found:?}");
     }
