@@ -1,6 +1,6 @@
 //! How many calls 1,000 people in 100 companies take, in three orders of the same 2,000 events.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use hubferry_tests::generate::group_id;
 use hubferry_tests::{Config, Figure, Services, Sim};
 use rand::SeedableRng as _;
@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use serde_json::json;
 
-use crate::path_in;
+use crate::carry;
 
 const PEOPLE: u32 = 1_000;
 const COMPANIES: u32 = 100;
@@ -28,37 +28,20 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     ];
     let mut figures = Vec::new();
     for (order, events) in orders {
-        figures.extend(carry(order, &events).await?);
+        figures.extend(in_order(order, &events).await?);
     }
     Ok(figures)
 }
 
-async fn carry(order: &str, events: &[String]) -> Result<Vec<Figure>> {
+async fn in_order(order: &str, events: &[String]) -> Result<Vec<Figure>> {
     let services = Services::from_env()?;
     let hubferry = services.hubferry();
     let folder = tempfile::tempdir()?;
     let folder = folder.path();
     let sim = Sim::start(&hubferry, folder).await?;
     sim.define("companies", group_id()).await?;
-    Config::to(sim.base_url())
-        .with_people_and_companies(&[])
-        .write(folder, "config")?;
-    let config = path_in(folder, "config.json")?;
-    let (input, dead) = (path_in(folder, "events")?, path_in(folder, "dead")?);
-    std::fs::write(&input, events.concat())?;
-    let arguments = [
-        "run",
-        "--config",
-        &config,
-        "--input",
-        &input,
-        "--dead-letters",
-        &dead,
-        "--output",
-        "json",
-    ];
-    let finished = hubferry.run(&arguments).await?;
-    ensure!(finished.code == Some(0), "{finished:?}");
+    let config = Config::to(sim.base_url()).with_people_and_companies(&[]);
+    carry(&hubferry, &config, &events.concat(), folder).await?;
 
     let portal = sim.portal().await?;
     let calls = sim.calls().await?;

@@ -1,12 +1,12 @@
 //! How full the calls are at the real limit: 100,000 identify events of 50,000 people.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use hubferry_tests::{Config, Figure, Services, Sim};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
 
-use crate::{of_report, path_in};
+use crate::{carry, of_report};
 
 const EVENTS: u32 = 100_000;
 const PEOPLE: u32 = 50_000;
@@ -17,29 +17,11 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let folder = tempfile::tempdir()?;
     let folder = folder.path();
     let sim = Sim::start(&hubferry, folder).await?;
-    Config::to(sim.base_url())
-        .with_people_and_companies(&[])
-        .write(folder, "config")?;
-    let config = path_in(folder, "config.json")?;
-    let (input, dead) = (path_in(folder, "events")?, path_in(folder, "dead")?);
-    std::fs::write(&input, events(EVENTS))?;
-
-    let arguments = [
-        "run",
-        "--config",
-        &config,
-        "--input",
-        &input,
-        "--dead-letters",
-        &dead,
-        "--output",
-        "json",
-    ];
-    let finished = hubferry.run(&arguments).await?;
-    ensure!(finished.code == Some(0), "{finished:?}");
+    let config = Config::to(sim.base_url()).with_people_and_companies(&[]);
+    let report = carry(&hubferry, &config, &events(EVENTS), folder).await?;
     let summary = sim.summary().await?;
 
-    let mut figures = of_report(&finished.json()?);
+    let mut figures = of_report(&report);
     figures.push(Figure::count("calls", summary.calls));
     figures.push(Figure::count("429s", summary.throttled).wanted("0"));
     let worst = Figure::count("most calls in any ten seconds", summary.worst_ten_seconds);

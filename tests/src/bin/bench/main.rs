@@ -7,8 +7,9 @@ mod speed;
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
-use hubferry_tests::Figure;
+use anyhow::{Context as _, Result, bail, ensure};
+use hubferry_tests::{Config, Figure, Hubferry};
+use serde_json::Value;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -26,16 +27,42 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// The path of a file in this folder, as an argument.
-fn path_in(folder: &Path, name: &str) -> Result<String> {
-    let path = folder.join(name);
-    path.to_str()
-        .map(str::to_owned)
-        .context("a path that is text")
+/// Carries events from a file to a good end with this configuration; gives the report.
+async fn carry(hubferry: &Hubferry, config: &Config, events: &str, folder: &Path) -> Result<Value> {
+    let arguments = arguments(config, events, folder)?;
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let finished = hubferry.run(&arguments).await?;
+    ensure!(finished.code == Some(0), "{finished:?}");
+    finished.json()
+}
+
+/// Writes configuration and events, and gives the command line that reads them.
+fn arguments(config: &Config, events: &str, folder: &Path) -> Result<Vec<String>> {
+    let text = |path: &Path| {
+        path.to_str()
+            .map(str::to_owned)
+            .context("a path that is text")
+    };
+    let input = folder.join("events.ndjson");
+    std::fs::write(&input, events)?;
+    let config = text(&config.write(folder, "config")?)?;
+    let (input, dead) = (text(&input)?, text(&folder.join("dead.ndjson"))?);
+    let words = [
+        "run",
+        "--config",
+        &config,
+        "--input",
+        &input,
+        "--dead-letters",
+        &dead,
+        "--output",
+        "json",
+    ];
+    Ok(words.map(str::to_owned).to_vec())
 }
 
 /// The figures that hold for every run of a file.
-fn of_report(report: &serde_json::Value) -> Vec<Figure> {
+fn of_report(report: &Value) -> Vec<Figure> {
     let number = |key: &str| report[key].as_f64().unwrap_or(f64::NAN);
     vec![
         Figure::of("events", number("events"), ""),

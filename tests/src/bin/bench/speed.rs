@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::fill::events;
-use crate::{of_report, path_in};
+use crate::{arguments, of_report};
 
 const EVENTS: u32 = 200_000;
 const NO_LIMIT: u32 = 100_000;
@@ -17,20 +17,16 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let folder = folder.path();
     let sim = Sim::special(folder, &json!({"limits_on": false, "history": false})).await?;
     let limits = json!({"ten_seconds": NO_LIMIT, "associations": NO_LIMIT, "search": NO_LIMIT});
-    Config::to(sim.base_url())
+    let config = Config::to(sim.base_url())
         .with_people_and_companies(&[])
-        .set("/destinations/0/hubspot/limits", limits)
-        .write(folder, "config")?;
-    let config = path_in(folder, "config.json")?;
-    let (input, dead) = (path_in(folder, "events")?, path_in(folder, "dead")?);
-    std::fs::write(&input, events(EVENTS))?;
+        .set("/destinations/0/hubspot/limits", limits);
+    let arguments = arguments(&config, &events(EVENTS), folder)?;
 
     // The shell tells the processor time of what it ran, on its last two lines.
-    let binary = services.binary.to_str().context("a path that is text")?;
     let output = Command::new("sh")
-        .args(["-c", "\"$@\" || exit $?; times", "sh", binary, "run"])
-        .args(["--config", &config, "--input", &input])
-        .args(["--dead-letters", &dead, "--output", "json"])
+        .args(["-c", "\"$@\" || exit $?; times", "sh"])
+        .arg(&services.binary)
+        .args(arguments)
         .output()
         .await?;
     let said = String::from_utf8_lossy(&output.stderr);
