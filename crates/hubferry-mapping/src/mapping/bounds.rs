@@ -77,6 +77,13 @@ fn bytes_are_counted_before_they_are_made() {
         .collect();
     let encoded = json!({"@json": {"mode": "encode", "value": copies.clone()}});
     let liquids: Vec<Value> = (0..100).map(|_| json!({"@liquid": "{{ t }}"})).collect();
+    let event = json!({
+        "t": megabyte,
+        "deep": {megabyte.clone(): many.clone()},
+        "l": list,
+        "few": many,
+        "j": format!("[{}0]", "0,".repeat(200_000)),
+    });
     for (name, node) in [
         ("doubling", doubling),
         ("copies", json!(copies)),
@@ -89,13 +96,6 @@ fn bytes_are_counted_before_they_are_made() {
         ("encoded", encoded),
         ("liquids", json!(liquids)),
     ] {
-        let event = json!({
-            "t": megabyte,
-            "deep": {megabyte.clone(): many.clone()},
-            "l": list,
-            "few": many,
-            "j": format!("[{}0]", "0,".repeat(200_000)),
-        });
         assert_eq!(
             resolve(&node, &event).err(),
             Some(ResolveError::TooManyBytes),
