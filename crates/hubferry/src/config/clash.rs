@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hubferry_actions::ActionKind;
 use serde_json::{Map, Value};
 
-use super::mapping::MappingEntry;
+use super::mapping::{MappingEntry, ROOT_DIRECTIVE};
 use super::problem::{Fault, Problems};
 
 /// The properties that a mapping is known to write, whatever the event.
@@ -32,8 +32,11 @@ impl Written {
                 ][..],
             ),
         };
-        let is_directive =
-            |members: &Map<String, Value>| members.keys().any(|k| k.starts_with('@'));
+        let is_directive = |members: &Map<String, Value>| {
+            members
+                .keys()
+                .any(|key| key.starts_with('@') || key == ROOT_DIRECTIVE)
+        };
         let mut properties = BTreeSet::new();
         for (name, value) in fields.iter().filter(|_| !is_directive(fields)) {
             match value {

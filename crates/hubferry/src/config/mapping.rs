@@ -40,6 +40,9 @@ pub struct MappingEntry {
 /// Fields of exported mappings that have no effect here: batching is not an option.
 const BATCH_FIELDS: [&str; 3] = ["enable_batching", "batch_size", "batch_keys"];
 
+/// Makes a directive of the whole mapping (mapping.md §5).
+pub(crate) const ROOT_DIRECTIVE: &str = "__segment_internal_directive";
+
 /// Reads the mappings of one destination.
 pub(crate) fn mappings(
     path: &str,
@@ -230,13 +233,18 @@ fn fields(
         }
     };
     named.retain(|name, _| {
-        !name.starts_with("__segment_internal") && !BATCH_FIELDS.contains(&name.as_str())
+        let has_no_effect =
+            name.starts_with("__segment_internal") || BATCH_FIELDS.contains(&name.as_str());
+        name == ROOT_DIRECTIVE || !has_no_effect
     });
-    let is_directive = named.keys().any(|name| name.starts_with('@'));
-    if is_directive {
+    if named.keys().any(|name| name.starts_with('@')) {
         return Some(named);
     }
     known_fields(&path, &named, action, problems);
+    // The directive decides what becomes of the other fields.
+    if named.contains_key(ROOT_DIRECTIVE) {
+        return Some(named);
+    }
     if use_defaults {
         named = with_defaults(named, action);
     } else {
@@ -248,7 +256,7 @@ fn fields(
 /// Every field that is written has to be one, and so has every member of a field that declares its members.
 fn known_fields(path: &str, named: &Map<String, Value>, action: ActionSlug, problems: &Problems) {
     let declared = action.schema().fields();
-    for (name, value) in named {
+    for (name, value) in named.iter().filter(|(name, _)| *name != ROOT_DIRECTIVE) {
         let at = format!("{path}.{name}");
         let Some(field) = action.schema().field(name) else {
             let hint = closest(name, declared.iter().map(FieldSchema::name)).map_or_else(
@@ -333,7 +341,11 @@ fn constants_fit(
         drop_invalid: false,
         ..*clean
     };
-    for (name, value) in named.iter().filter(|(_, value)| is_constant(value)) {
+    let directed = named.contains_key(ROOT_DIRECTIVE);
+    for (name, value) in named
+        .iter()
+        .filter(|(_, value)| !directed && is_constant(value))
+    {
         let only = Map::from_iter([(name.clone(), value.clone())]);
         let nothing = Value::Object(Map::new());
         let resolved = Mapping::compile_with(&Value::Object(only), paths)

@@ -470,3 +470,16 @@ fn without_secrets_nothing_of_the_surroundings_is_needed() {
     assert!(load_text(&text, &around(&[])).is_err());
     assert!(load_text(&text, &around(&[]).without_secrets()).is_ok());
 }
+
+#[test]
+fn the_root_directive_of_an_export_keeps_its_meaning() {
+    let fields = r#"fields: { __segment_internal_directive: { "@transform": { apply: { k: { "@path": traits.email } } } }, email: { "@path": k } }"#;
+    let text = MINIMAL.replacen("use_defaults: true", fields, 1);
+    let event = serde_json::json!({ "traits": { "email": "a@b.co" } });
+    let configuration = loaded(&text).configuration;
+    let payload = configuration.destinations[0].mappings[0]
+        .fields
+        .resolve(&event)
+        .unwrap();
+    assert_eq!(payload, Some(serde_json::json!({ "email": "a@b.co" })));
+}

@@ -1,6 +1,7 @@
 //! The workbench: the commands with which mappings are written and tested. None of them touches the network.
 
 mod eval;
+mod import;
 mod lines;
 mod suite;
 mod trial;
@@ -27,6 +28,8 @@ pub(crate) enum Tool {
     Try(TryArgs),
     /// Run the mapping tests (*.test.yaml) of folders; no network, no token
     Test(TestArgs),
+    /// Turn the reference workspace's exported subscriptions into a configuration, with notes
+    Import(ImportArgs),
 }
 
 #[derive(Args, Debug)]
@@ -52,6 +55,13 @@ pub(crate) struct TestArgs {
     places: Vec<PathBuf>,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct ImportArgs {
+    /// A JSON list of subscriptions: name, actionSlug, trigger, enabled, settings or mapping
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
 /// Does what was asked.
 ///
 /// # Errors
@@ -74,6 +84,7 @@ pub(crate) fn work(
             };
             cli::run_to_end(Box::pin(trial::trial(paths, around, asked)))
         }
+        Tool::Import(args) => import::import(&args.file, around, form),
         Tool::Test(args) => {
             let asked = suite::Asked {
                 places: args.places,
