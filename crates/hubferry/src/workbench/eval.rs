@@ -3,6 +3,8 @@
 //! A bad case is a result like any other. Everything is read, answered and forgotten line by line, so the input may be
 //! as long as it likes.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::{self, BufWriter, Read, Write};
 
 use clap::Subcommand;
@@ -36,8 +38,9 @@ pub(crate) fn eval(what: What) -> Result<(), Failure> {
 }
 
 fn answer_all(what: What, mut cases: Lines<impl Read>, mut out: impl Write) -> Result<(), Failure> {
+    let mut compiled = Compiled::default();
     while let Some((_, line)) = cases.next()? {
-        let answer = answer(what, line);
+        let answer = answer(what, line, &mut compiled);
         let written = serde_json::to_writer(&mut out, &answer)
             .map_err(io::Error::from)
             .and_then(|()| out.write_all(b"\n"));
@@ -106,7 +109,41 @@ impl Refused {
     }
 }
 
-fn answer(what: What, line: Line<'_>) -> Value {
+/// Mappings that are likely to be asked for again: compiling one takes longer than evaluating it.
+#[derive(Default)]
+struct Compiled {
+    /// The default mappings of the actions.
+    defaults: HashMap<ActionSlug, Mapping>,
+    /// The mapping that a case wrote last, by its text: the order of members means something, and equal values may
+    /// differ in it.
+    last: Option<(String, Mapping)>,
+}
+
+impl Compiled {
+    fn default_of(&mut self, action: ActionSlug) -> Result<&Mapping, Refused> {
+        Ok(match self.defaults.entry(action) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                place.insert(compile(&Value::Object(action.default_mapping()))?)
+            }
+        })
+    }
+
+    fn written(&mut self, written: &Value) -> Result<&Mapping, Refused> {
+        let text = written.to_string();
+        let last = match self.last.take() {
+            Some(same) if same.0 == text => same,
+            _ => (text, compile(written)?),
+        };
+        Ok(&self.last.insert(last).1)
+    }
+}
+
+fn compile(written: &Value) -> Result<Mapping, Refused> {
+    Mapping::compile(written).map_err(|faults| uncompiled(&faults))
+}
+
+fn answer(what: What, line: Line<'_>, compiled: &mut Compiled) -> Value {
     let mut answer = Map::new();
     answer.insert("id".to_owned(), Value::Null);
     let case = match read(what, line) {
@@ -120,9 +157,9 @@ fn answer(what: What, line: Line<'_>) -> Value {
         answer.insert("id".to_owned(), id.clone());
     }
     let (name, result) = match what {
-        What::Mapping => ("output", mapping(case)),
+        What::Mapping => ("output", mapping(case, compiled)),
         What::Trigger => ("output", trigger(&case).map(|fired| Some(fired.into()))),
-        What::Fields => ("payload", fields(case).map(Some)),
+        What::Fields => ("payload", fields(case, compiled).map(Some)),
     };
     match result {
         Ok(Some(value)) => drop(answer.insert(name.to_owned(), value)),
@@ -154,11 +191,14 @@ fn read(what: What, line: Line<'_>) -> Result<Map<String, Value>, Refused> {
     }
 }
 
-fn mapping(mut case: Map<String, Value>) -> Result<Option<Value>, Refused> {
+fn mapping(
+    mut case: Map<String, Value>,
+    compiled: &mut Compiled,
+) -> Result<Option<Value>, Refused> {
     let Some(written) = case.shift_remove("mapping") else {
         return Err(Refused::new("mapping_invalid", "the case has no `mapping`"));
     };
-    resolve(&written, &input(&mut case, "input"))
+    resolve(compiled.written(&written)?, &input(&mut case, "input"))
 }
 
 /// An input that is not given is an event without members (mapping.md §6).
@@ -167,8 +207,7 @@ fn input(case: &mut Map<String, Value>, name: &str) -> Value {
         .unwrap_or_else(|| Value::Object(Map::new()))
 }
 
-fn resolve(written: &Value, input: &Value) -> Result<Option<Value>, Refused> {
-    let mapping = Mapping::compile(written).map_err(|faults| uncompiled(&faults))?;
+fn resolve(mapping: &Mapping, input: &Value) -> Result<Option<Value>, Refused> {
     mapping
         .resolve(input)
         .map_err(|error| Refused::new("mapping_failed", error.to_string()))
@@ -203,7 +242,7 @@ fn trigger(case: &Map<String, Value>) -> Result<bool, Refused> {
     Ok(trigger.matches(case.get("event").unwrap_or(&nothing)))
 }
 
-fn fields(mut case: Map<String, Value>) -> Result<Value, Refused> {
+fn fields(mut case: Map<String, Value>, compiled: &mut Compiled) -> Result<Value, Refused> {
     let action = match case.get("action").and_then(Value::as_str) {
         Some(slug) => slug
             .parse::<ActionSlug>()
@@ -211,11 +250,11 @@ fn fields(mut case: Map<String, Value>) -> Result<Value, Refused> {
         None => return Err(Refused::new("mapping_invalid", "the case has no `action`")),
     };
     let event = input(&mut case, "event");
-    let written = match case.shift_remove("mapping") {
-        None | Some(Value::Null) => Value::Object(action.default_mapping()),
-        Some(written) => written,
+    let mapping = match case.shift_remove("mapping") {
+        None | Some(Value::Null) => compiled.default_of(action)?,
+        Some(written) => compiled.written(&written)?,
     };
-    let payload = match resolve(&written, &event)? {
+    let payload = match resolve(mapping, &event)? {
         Some(Value::Object(payload)) => payload,
         None => Map::new(),
         Some(_) => {
@@ -243,7 +282,7 @@ mod tests {
     use super::*;
 
     fn answered(what: What, line: &str) -> String {
-        answer(what, Line::Whole(line.as_bytes())).to_string()
+        answer(what, Line::Whole(line.as_bytes()), &mut Compiled::default()).to_string()
     }
 
     #[test]
@@ -353,7 +392,7 @@ mod tests {
             assert_eq!(answer["error"]["code"], code, "{case}");
             assert!(answer.get("id").is_some(), "{case}");
         }
-        let long = answer(What::Mapping, Line::TooLong);
+        let long = answer(What::Mapping, Line::TooLong, &mut Compiled::default());
         assert_eq!(long["id"], Value::Null);
     }
 
@@ -421,6 +460,42 @@ mod tests {
                     .starts_with("expected ")
             );
         }
+    }
+
+    #[test]
+    fn a_mapping_that_is_kept_is_used_for_itself_alone() {
+        let cases = [
+            r#"{"id":1,"mapping":{"a":{"@path":"x"}},"input":{"x":1}}"#,
+            r#"{"id":2,"mapping":{"a":{"@path":"x"}},"input":{"x":2}}"#,
+            r#"{"id":3,"mapping":{"a":{"@path":"y"}},"input":{"x":3}}"#,
+            r#"{"id":4,"mapping":{"a":{"@pth":"x"}},"input":{"x":4}}"#,
+            r#"{"id":5,"mapping":{"a":{"@path":"x"},"b":{"@path":"x"}},"input":{"x":5}}"#,
+            r#"{"id":6,"mapping":{"b":{"@path":"x"},"a":{"@path":"x"}},"input":{"x":6}}"#,
+        ];
+        let mut compiled = Compiled::default();
+        let answers: Vec<Value> = cases
+            .iter()
+            .map(|case| answer(What::Mapping, Line::Whole(case.as_bytes()), &mut compiled))
+            .collect();
+        let outputs: Vec<String> = answers
+            .iter()
+            .map(|answer| {
+                answer
+                    .get("output")
+                    .map_or_else(String::new, Value::to_string)
+            })
+            .collect();
+        assert_eq!(
+            outputs,
+            [
+                r#"{"a":1}"#,
+                r#"{"a":2}"#,
+                "{}",
+                "",
+                r#"{"a":5,"b":5}"#,
+                r#"{"b":6,"a":6}"#
+            ]
+        );
     }
 
     #[test]
