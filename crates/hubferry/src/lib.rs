@@ -2,7 +2,8 @@
 //!
 //! [`cli::main`] reads the command line. [`config`] turns what was written into checked types. The worker (`worker`)
 //! is one loop over the source, the engines and the dead letters; what is still owed for each message is kept by a
-//! pure account (`tracker`), and what a message means is found by a pure intake (`intake`).
+//! pure account (`tracker`), and what a message means is found by a pure intake (`intake`). The workbench (`workbench`)
+//! holds the commands for mappings, which touch no network.
 
 pub mod cli;
 pub mod config;
