@@ -128,6 +128,14 @@ fn each_event_says_what_it_would_do_and_the_last_line_sums_up() {
             { "associate": "companies", "with": "contacts", "person": ["u1"] },
         ])
     );
+    let calls = |line: usize| {
+        lines[line]["mappings"][1]["calls"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    assert_eq!(calls(1), 3, "the property, the company and the association");
+    assert_eq!(calls(8), 2, "nothing to associate with yet");
     let refused = &lines[4]["mappings"][0];
     assert_eq!(refused["ending"], "dead");
     assert_eq!(refused["code"], "payload_invalid");
