@@ -110,7 +110,7 @@ impl Position {
 }
 
 /// What a message costs beside its bytes: its entries in queues and in the ledger. A round figure, on the safe side.
-const OVERHEAD_BYTES: usize = 128;
+const OVERHEAD_BYTES: usize = 512;
 
 impl Message {
     /// What the message counts against the bounds of the intake, in bytes: key, value and headers, and a fixed share
@@ -204,6 +204,6 @@ mod tests {
             format!("{message:?}"),
             "Message { at: t/2@9, key_bytes: Some(16), body_bytes: Some(28), headers: 1, written_ms: 5 }"
         );
-        assert_eq!(message.cost_bytes(), 16 + 28 + 5 + 128);
+        assert_eq!(message.cost_bytes(), 16 + 28 + 5 + 512);
     }
 }

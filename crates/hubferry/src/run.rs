@@ -353,7 +353,7 @@ pub(crate) fn around(
 }
 
 /// The most deliveries the engines hold: hundreds of full calls to choose from, and a bounded share of memory.
-const MOST_OPEN: usize = 30_000;
+const MOST_OPEN: usize = 20_000;
 
 fn worker_name() -> String {
     let host = config::Surroundings::of_process()
