@@ -133,7 +133,7 @@ async fn a_changing_load_ends_in_the_state_of_the_oracle() -> Result<()> {
         Vec::<String>::new()
     );
     assert_eq!(
-        order_violations(&sim.history("contacts").await?, "visits", &[]),
+        order_violations(&sim.history("contacts").await?, "visits"),
         Vec::<String>::new()
     );
     let letters = dead_letters(folder.path())?;
