@@ -1,6 +1,6 @@
 //! The actions and HubSpot's nouns: a validated payload in, a plan of steps out.
 //!
-//! An [`Action`] knows its fields ([`Action::schema`]), the mappings and trigger a new mapping starts from, and how a
+//! An [`Action`] knows its fields ([`ActionKind::schema`]), the mappings and trigger a new mapping starts from, and how a
 //! payload becomes a [`Plan`]: the record to write and the association to make afterwards. Everything here is pure; what
 //! HubSpot has to say about a plan is the scheduler's business.
 

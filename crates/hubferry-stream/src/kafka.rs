@@ -24,6 +24,10 @@ const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// … or after this many settled messages.
 const COMMIT_AFTER: usize = 1_000;
 
+/// What was ordered to be committed is ordered again after this long: the client library does not say when the group's
+/// coordinator refused it, as it does while partitions change hands.
+const COMMIT_ALL_EVERY: Duration = Duration::from_secs(10);
+
 /// How long leaving the group may take before it is given up: the broker notices by the session timeout then.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -38,6 +42,7 @@ pub struct KafkaSource {
     committed: Positions,
     settled_since_commit: usize,
     commit_at: Instant,
+    commit_all_at: Instant,
     revoke_within: Duration,
     revoking: Vec<Pending>,
     next_revocation: u64,
@@ -84,6 +89,7 @@ impl KafkaSource {
             committed: Positions::new(),
             settled_since_commit: 0,
             commit_at: Instant::now() + COMMIT_EVERY,
+            commit_all_at: Instant::now() + COMMIT_ALL_EVERY,
             revoke_within: settings.revoke_deadline(),
             revoking: Vec::new(),
             next_revocation: 0,
@@ -215,8 +221,9 @@ impl KafkaSource {
     fn begin_assignment(&mut self, partitions: &[(Topic, Partition)]) {
         for (topic, partition) in partitions {
             self.ledger.assign(topic, *partition);
-            self.committed.remove(&(topic.clone(), *partition));
         }
+        // What was ordered while the group changed hands may have been refused without a word.
+        self.committed.clear();
         // An order to pause that was given before we heard that the partition had been lost and came back belongs to
         // the earlier assignment, and nobody would ever lift it.
         let free = partitions.iter().cloned().map(|key| (key, false));
@@ -295,7 +302,12 @@ impl KafkaSource {
 
     fn commit(&mut self) {
         self.settled_since_commit = 0;
-        self.commit_at = Instant::now() + COMMIT_EVERY;
+        let now = Instant::now();
+        self.commit_at = now + COMMIT_EVERY;
+        if now >= self.commit_all_at {
+            self.committed.clear();
+            self.commit_all_at = now + COMMIT_ALL_EVERY;
+        }
         let mut due = self.ledger.committable();
         due.retain(|key, position| self.committed.get(key) != Some(position));
         if !due.is_empty() {
