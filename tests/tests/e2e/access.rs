@@ -56,7 +56,7 @@ async fn a_refresh_token_that_is_not_accepted_ends_a_file_with_one_line() -> Res
         .carry(&connected(&scene, "refresh-2"), &people(1))
         .await?;
     assert_eq!(finished.code, Some(3), "{finished:?}");
-    let words = ["acme", "BAD_REFRESH_TOKEN", "connect the app again"];
+    let words = ["acme", "BAD_REFRESH_TOKEN", "reconnect the app"];
     let named = finished
         .stderr
         .lines()
