@@ -139,10 +139,12 @@ impl Engine {
             if !stop.is_cancelled() {
                 self.ask_for_permits(&mut permits, &mut asking, calls.len(), now, &stop);
             }
-            let drained = calls.is_empty() && permits.is_empty();
-            if drained
-                && (stop.is_cancelled() || (!open && rounds.is_empty() && self.scheduler.is_idle()))
-            {
+            // What was written before a stop is remembered before it ends, so that it is committed and not written again.
+            let drained = calls.is_empty()
+                && permits.is_empty()
+                && rounds.is_empty()
+                && !self.scheduler.is_asking();
+            if drained && (stop.is_cancelled() || (!open && self.scheduler.is_idle())) {
                 break;
             }
             let wake = self
@@ -215,9 +217,15 @@ impl Engine {
     }
 
     fn learned(&mut self, round: Result<(RoundId, Option<Vec<Finding>>), tokio::task::JoinError>) {
-        if let Ok((round, Some(findings))) = round {
-            self.scheduler
-                .learn(round, findings, Instant::now().into_std());
+        match round {
+            Ok((round, Some(findings))) => {
+                self.scheduler
+                    .learn(round, findings, Instant::now().into_std());
+            }
+            Ok((round, None)) => self.scheduler.give_up(round),
+            Err(_) => warn!(
+                "a question to the memory ended because of a bug; its events stay uncommitted"
+            ),
         }
     }
 

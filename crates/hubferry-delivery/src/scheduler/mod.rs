@@ -387,6 +387,17 @@ impl Scheduler {
         Some((round, inquiries))
     }
 
+    /// Whether the memory has questions to answer, or is asked.
+    #[must_use]
+    pub fn is_asking(&self) -> bool {
+        !self.inquiries.is_empty() || !self.rounds.is_empty()
+    }
+
+    /// Gives up a round that will not be answered any more; what waits for it stays open.
+    pub fn give_up(&mut self, round: RoundId) {
+        self.rounds.remove(&round);
+    }
+
     /// Takes the memory's answers, one per question, in order.
     pub fn learn(&mut self, round: RoundId, findings: Vec<Finding>, now: Instant) {
         for (asker, finding) in self
