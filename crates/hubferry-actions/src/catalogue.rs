@@ -9,6 +9,7 @@ use hubferry_mapping::{FieldSchema, FieldType, Format, Schema};
 use serde_json::{Map, Value, json};
 
 use crate::action::ActionKind;
+use crate::defaults::{either, path};
 use crate::{company, contact};
 
 /// An action of the destination, by the slug of the reference destination.
@@ -176,14 +177,6 @@ impl fmt::Display for ActionSlug {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-fn path(path: &str) -> Value {
-    json!({"@path": path})
-}
-
-fn either(first: &str, second: &str) -> Value {
-    json!({"@if": {"exists": path(first), "then": path(first), "else": path(second)}})
 }
 
 static OBJECT_RECORD: LazyLock<Schema> = LazyLock::new(|| {

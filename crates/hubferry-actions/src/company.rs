@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::action::{ActionSettings, Refusal, RefusalCode};
 use crate::contact::stage_of;
+use crate::defaults::{either, path};
 use crate::nouns::{
     AssociationType, ObjectType, Properties, PropertyDefinition, PropertyName, PropertyText,
     RecordRef,
@@ -33,8 +34,6 @@ const STANDARD: [&str; 11] = [
 ];
 
 pub(crate) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let path = |path: &str| json!({"@path": path});
-    let either = |first: &str, second: &str| json!({"@if": {"exists": {"@path": first}, "then": {"@path": first}, "else": {"@path": second}}});
     Schema::new(vec![
         FieldSchema::text("groupid")
             .label("Unique Company Identifier")

@@ -4,9 +4,10 @@ use std::sync::{Arc, LazyLock};
 
 use hubferry_event::{Event, EventTime, IdentityKey};
 use hubferry_mapping::{FieldSchema, Format, Schema};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::action::{ActionSettings, Refusal, RefusalCode};
+use crate::defaults::{either, path};
 use crate::nouns::{ObjectType, Properties, PropertyName, PropertyText, RecordRef};
 use crate::plan::{
     Existing, Lifecycle, LifecycleStage, Person, Plan, Policy, RecordStep, WhenMissing,
@@ -29,8 +30,6 @@ const STANDARD: [&str; 11] = [
 ];
 
 pub(crate) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let path = |path: &str| json!({"@path": path});
-    let either = |first: &str, second: &str| json!({"@if": {"exists": {"@path": first}, "then": {"@path": first}, "else": {"@path": second}}});
     Schema::new(vec![
         FieldSchema::text("email")
             .label("Email")
@@ -183,6 +182,8 @@ fn person_of(event: &Event, email: &str) -> Person {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::action::{Action, ActionKind};
     use crate::test_settings::settings;

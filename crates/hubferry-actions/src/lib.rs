@@ -8,6 +8,7 @@ mod action;
 mod catalogue;
 mod company;
 mod contact;
+mod defaults;
 mod nouns;
 mod plan;
 #[cfg(test)]
