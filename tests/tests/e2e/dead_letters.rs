@@ -1,6 +1,7 @@
 //! Dead letters on a real topic: everything about them, and that an offset waits for them.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -12,7 +13,10 @@ use serde_json::{Value, json};
 
 use crate::scene::{PATIENCE, Scene, Stream};
 
-const WRITTEN_MS: i64 = 1_790_812_800_123;
+/// When the events say they were written: an hour ago. Not long ago, because a broker counts a topic's retention from
+/// the times its messages carry and a dead letter keeps its original's: one of last month may be gone at once.
+static WRITTEN_MS: LazyLock<i64> =
+    LazyLock::new(|| jiff::Timestamp::now().as_millisecond() - 3_600_000);
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 /// Three mappings of group events: one that HubSpot refuses, one that is delivered, one that finds nothing to update.
@@ -56,7 +60,7 @@ async fn produce(stream: &Stream, value: &[u8]) -> Result<()> {
     let record = FutureRecord::<str, [u8]>::to(&stream.topic)
         .key("u1")
         .payload(value)
-        .timestamp(WRITTEN_MS)
+        .timestamp(*WRITTEN_MS)
         .headers(headers);
     producer
         .send(record, PATIENCE)
@@ -136,7 +140,7 @@ async fn a_dead_letter_carries_the_original_and_everything_about_its_end() -> Re
     let first = find("0")?;
     assert_eq!(first.key.as_deref(), Some(b"u1".as_slice()));
     assert_eq!(first.value.as_deref(), Some(plain.as_bytes()));
-    assert_eq!(first.timestamp_ms, Some(WRITTEN_MS));
+    assert_eq!(first.timestamp_ms, Some(*WRITTEN_MS));
     let mut headers = settled(first)?;
     let identity = take(&mut headers, "hubferry.identity")?;
     assert!(is_hex(&identity), "{identity}");
@@ -168,7 +172,7 @@ async fn a_dead_letter_carries_the_original_and_everything_about_its_end() -> Re
             "status": 400, "category": "VALIDATION_ERROR", "property": "numemployees", "attempts": 1}])
     );
     let partition = "0";
-    let written = WRITTEN_MS.to_string();
+    let written = (*WRITTEN_MS).to_string();
     let of_all = [
         ("origin-app", "checkout"),
         ("traceparent", TRACE),
