@@ -8,7 +8,7 @@ use hubferry_event::{Event, EventTime};
 use hubferry_mapping::Schema;
 use serde_json::{Map, Value};
 
-use crate::plan::{Plan, Policy};
+use crate::plan::{DeliveryKey, MatchMode, Plan, Policy};
 use crate::{PropertyName, company, contact};
 
 /// The actions of the destination, by the slugs of the reference destination.
@@ -32,6 +32,8 @@ pub struct ActionSettings {
     pub policy: Policy,
     /// The unique property that holds a company's group id.
     pub group_id_property: PropertyName,
+    /// Whether all or any of a search's values must be equal.
+    pub search: MatchMode,
     /// Whether a contact may be given another e-mail than the one it is found by.
     pub allow_email_change: bool,
     /// What a null in a property object means.
@@ -163,6 +165,7 @@ impl Action {
         payload: Map<String, Value>,
         event: &Event,
         time: EventTime,
+        _key: &DeliveryKey,
     ) -> Result<Plan, Refusal> {
         match self.kind {
             ActionKind::UpsertContact => {

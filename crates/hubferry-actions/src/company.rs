@@ -14,7 +14,8 @@ use crate::nouns::{
     RecordRef,
 };
 use crate::plan::{
-    AssociateStep, Existing, Lifecycle, Person, Plan, Policy, RecordStep, WhenMissing,
+    AssociateStep, Existing, Lifecycle, Person, Plan, Policy, RecordPlan, RecordStep, SearchBy,
+    ValueKind, WhenFound, WhenMissing, Work,
 };
 use crate::values::{LIFECYCLE_STAGE, flatten, normalise_stage, put, take_text};
 
@@ -120,8 +121,12 @@ pub(crate) fn plan(
         existing: if search.is_empty() {
             Existing::ById
         } else {
-            Existing::Search(search)
+            Existing::Search(SearchBy {
+                fields: search,
+                mode: settings.search,
+            })
         },
+        when_found: WhenFound::Write,
         when_missing: if create {
             WhenMissing::Create
         } else {
@@ -129,6 +134,7 @@ pub(crate) fn plan(
         },
         person: Person::new(),
         needs: Some(group_id_definition(&settings.group_id_property)),
+        creation: None,
     };
     let person = if associate {
         person_of(event)
@@ -143,8 +149,10 @@ pub(crate) fn plan(
     });
     Ok(Plan {
         time,
-        record,
-        associate,
+        work: Work::Record(Box::new(RecordPlan {
+            associate,
+            ..RecordPlan::only(record)
+        })),
         policy: Arc::clone(policy),
     })
 }
@@ -154,11 +162,13 @@ fn group_id_definition(name: &PropertyName) -> PropertyDefinition {
     PropertyDefinition {
         object: ObjectType::companies(),
         name: name.clone(),
-        label: "Segment Group ID",
+        label: Arc::from("Segment Group ID"),
         description: "The group id by which events find this company. Written by hubferry; do not change it by hand.",
-        group: "companyinformation",
+        group: Arc::from("companyinformation"),
+        kind: ValueKind::Text,
         unique: true,
         hidden: true,
+        sensitive: false,
     }
 }
 
@@ -254,13 +264,19 @@ fn text_at<'a>(root: &'a Value, path: &[&str]) -> Option<&'a str> {
 mod tests {
     use super::*;
     use crate::action::{Action, ActionKind};
+    use crate::plan::DeliveryKey;
     use crate::test_settings::settings;
 
     fn planned(payload: &Value, event: &Value) -> Result<Plan, Refusal> {
         let event = Event::from_value(event.clone()).unwrap();
         let action = Action::new(ActionKind::UpsertCompany, settings());
         let payload = payload.as_object().unwrap().clone();
-        action.plan(payload, &event, EventTime::from_millis(1))
+        action.plan(
+            payload,
+            &event,
+            EventTime::from_millis(1),
+            &DeliveryKey::new("1", "acme/m", "m1"),
+        )
     }
 
     fn group() -> Value {
@@ -268,7 +284,9 @@ mod tests {
     }
 
     fn written(plan: &Plan) -> Vec<(&str, &str)> {
-        plan.record
+        plan.record()
+            .unwrap()
+            .record
             .properties
             .iter()
             .map(|(n, v)| (n.as_str(), v.expose()))
@@ -280,7 +298,7 @@ mod tests {
         let payload = json!({"groupid": " g1 ", "createNewCompany": true, "associateContact": true, "name": " N ",
             "numberofemployees": 41, "domain": "https://www.Acme.io:8080/x?y"});
         let plan = planned(&payload, &group()).unwrap();
-        assert_eq!(&*plan.record.record.value, "g1");
+        assert_eq!(&*plan.record().unwrap().record.record.value, "g1");
         assert_eq!(
             written(&plan),
             [
@@ -289,40 +307,60 @@ mod tests {
                 ("numberofemployees", "41")
             ]
         );
-        let person: Vec<_> = plan
+        let company = plan.record().unwrap();
+        let person: Vec<_> = company
             .associate
+            .as_ref()
             .unwrap()
             .person
             .iter()
             .map(|k| k.expose().to_owned())
             .collect();
         assert_eq!(person, ["u1", "a@b.co"]);
-        assert_eq!(plan.record.needs.unwrap().name.as_str(), "segment_group_id");
+        assert_eq!(
+            company.record.needs.as_ref().unwrap().name.as_str(),
+            "segment_group_id"
+        );
     }
 
     #[test]
     fn what_is_not_wanted_is_not_planned() {
         let payload = json!({"groupid": "g", "createNewCompany": false, "associateContact": false});
         let plan = planned(&payload, &group()).unwrap();
-        assert!(plan.associate.is_none());
-        assert_eq!(plan.record.when_missing, WhenMissing::Skip);
+        assert!(plan.record().unwrap().associate.is_none());
+        assert_eq!(
+            plan.record().unwrap().record.when_missing,
+            WhenMissing::Skip
+        );
         let nobody = json!({"type": "group", "groupId": "g"});
         let payload = json!({"groupid": "g", "createNewCompany": true, "associateContact": true});
-        assert!(planned(&payload, &nobody).unwrap().associate.is_none());
+        assert!(
+            planned(&payload, &nobody)
+                .unwrap()
+                .record()
+                .unwrap()
+                .associate
+                .is_none()
+        );
     }
 
     #[test]
     fn search_fields_without_a_value_are_ignored() {
         let payload = json!({"groupid": "g", "companysearchfields": {"domain": " acme.io ", "name": null, "city": ""}});
         let plan = planned(&payload, &group()).unwrap();
-        let Existing::Search(fields) = plan.record.existing else {
+        let Existing::Search(fields) = &plan.record().unwrap().record.existing else {
             panic!("a search")
         };
-        assert_eq!(fields.len(), 1);
-        assert_eq!(fields[0].1.expose(), "acme.io");
+        assert_eq!(fields.fields.len(), 1);
+        assert_eq!(fields.fields[0].1.expose(), "acme.io");
         let payload = json!({"groupid": "g", "companysearchfields": {"name": null}});
         assert_eq!(
-            planned(&payload, &group()).unwrap().record.existing,
+            planned(&payload, &group())
+                .unwrap()
+                .record()
+                .unwrap()
+                .record
+                .existing,
             Existing::ById
         );
     }

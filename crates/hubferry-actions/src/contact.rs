@@ -10,7 +10,8 @@ use crate::action::{ActionSettings, Refusal, RefusalCode};
 use crate::defaults::{either, path};
 use crate::nouns::{ObjectType, Properties, PropertyName, PropertyText, RecordRef};
 use crate::plan::{
-    Existing, Lifecycle, LifecycleStage, Person, Plan, Policy, RecordStep, WhenMissing,
+    Existing, Lifecycle, LifecycleStage, Person, Plan, Policy, RecordPlan, RecordStep, WhenFound,
+    WhenMissing, Work,
 };
 use crate::values::{LIFECYCLE_STAGE, flatten, normalise_stage, put, take_text};
 
@@ -108,13 +109,14 @@ pub(crate) fn plan(
         properties,
         existing: Existing::ById,
         when_missing: WhenMissing::Create,
+        when_found: WhenFound::Write,
         person: person_of(event, &email),
         needs: None,
+        creation: None,
     };
     Ok(Plan {
         time,
-        record,
-        associate: None,
+        work: Work::Record(Box::new(RecordPlan::only(record))),
         policy: Arc::clone(policy),
     })
 }
@@ -186,6 +188,7 @@ mod tests {
 
     use super::*;
     use crate::action::{Action, ActionKind};
+    use crate::plan::DeliveryKey;
     use crate::test_settings::settings;
     use hubferry_mapping::{CleanOptions, Mapping};
 
@@ -208,7 +211,12 @@ mod tests {
         let valid = SCHEMA.validate(payload, &CleanOptions::default()).unwrap();
         let event = Event::from_value(event.clone()).unwrap();
         let action = Action::new(ActionKind::UpsertContact, settings);
-        action.plan(valid.payload, &event, EventTime::from_millis(1))
+        action.plan(
+            valid.payload,
+            &event,
+            EventTime::from_millis(1),
+            &DeliveryKey::new("1", "acme/m", "m1"),
+        )
     }
 
     fn identify(traits: &Value) -> Value {
@@ -216,7 +224,9 @@ mod tests {
     }
 
     fn written(plan: &Plan) -> Vec<(&str, &str)> {
-        plan.record
+        plan.record()
+            .unwrap()
+            .record
             .properties
             .iter()
             .map(|(n, v)| (n.as_str(), v.expose()))
@@ -230,7 +240,7 @@ mod tests {
             "address": {"street": "s", "city": "c", "state": "st", "country": "co", "postal_code": 60001}
         }));
         let plan = planned(&event, &json!({}), settings()).unwrap();
-        assert_eq!(&*plan.record.record.value, "v@b.dz");
+        assert_eq!(&*plan.record().unwrap().record.record.value, "v@b.dz");
         assert_eq!(
             written(&plan),
             [
@@ -246,7 +256,14 @@ mod tests {
                 ("website", "w"),
             ]
         );
-        let person: Vec<_> = plan.record.person.iter().map(IdentityKey::expose).collect();
+        let person: Vec<_> = plan
+            .record()
+            .unwrap()
+            .record
+            .person
+            .iter()
+            .map(IdentityKey::expose)
+            .collect();
         assert_eq!(person, ["u1", "a1", "v@b.dz"]);
     }
 
@@ -270,14 +287,22 @@ mod tests {
             let plan = planned(&event, &more, settings()).unwrap();
             assert_eq!(written(&plan), [("lifecyclestage", "lead")]);
             assert_eq!(
-                plan.record.stage.as_ref().map(LifecycleStage::as_str),
+                plan.record()
+                    .unwrap()
+                    .record
+                    .stage
+                    .as_ref()
+                    .map(LifecycleStage::as_str),
                 Some("lead")
             );
         }
         let mut never = settings();
         never.policy.lifecycle = Lifecycle::Never;
         let plan = planned(&event, &json!({"lifecyclestage": "lead"}), never).unwrap();
-        assert!(plan.record.properties.is_empty() && plan.record.stage.is_none());
+        assert!(
+            plan.record().unwrap().record.properties.is_empty()
+                && plan.record().unwrap().record.stage.is_none()
+        );
     }
 
     #[test]

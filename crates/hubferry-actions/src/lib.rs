@@ -9,19 +9,36 @@ mod catalogue;
 mod company;
 mod contact;
 mod defaults;
+mod fit;
 mod nouns;
+mod occurrence;
 mod plan;
+mod portal;
 #[cfg(test)]
 mod test_settings;
 mod values;
 
 pub use action::{Action, ActionKind, ActionSettings, Nulls, Refusal, RefusalCode, UnknownAction};
 pub use catalogue::{ActionSlug, SyncMode, UnknownSlug};
+pub use fit::{
+    DropReason, EventPropertyDefinition, Fitted, FittedOccurrence, Misfit, MisfitCode, fit,
+    fit_occurrence,
+};
 pub use nouns::{
     AssociationType, ObjectType, Properties, PropertyDefinition, PropertyName, PropertyText,
-    RecordId, RecordRef,
+    RECORD_ID_PROPERTY, RecordId, RecordRef,
+};
+pub use occurrence::{
+    DefinitionUse, EventName, EventValue, MAX_EVENT_PROPERTIES, OccurrenceStep, Overflow,
+    WhenUndefined,
 };
 pub use plan::{
-    AssociateStep, Existing, Lifecycle, LifecycleStage, OnMissingContact, Person, Plan, Policy,
-    RecordStep, WhenMissing,
+    AssociateStep, Creation, DeliveryKey, Existing, Lifecycle, LifecycleStage, LinkChange,
+    LinkStep, MatchMode, MembershipChange, MembershipStep, OnMissingContact, Person, Plan, Policy,
+    RecordPlan, RecordStep, SearchBy, Target, UnknownProperty, ValueKind, WhenFound, WhenMissing,
+    Work,
+};
+pub use portal::{
+    EventDefinition, EventPropertyInfo, ListInfo, ListName, ObjectProperties, OptionInfo,
+    PropertyInfo, Sensitivity, ValueType,
 };

@@ -3,15 +3,62 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::plan::ValueKind;
+
 /// An object type as it stands in a path: `contacts`, `companies`, `deals`, `0-3`, `p123_pets`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ObjectType(Arc<str>);
 
+/// The standard types by type id, singular and plural (hubspot-api.md §1.2; actions.md §6.8).
+const STANDARD_TYPES: [(&str, &str, &str); 10] = [
+    ("0-1", "contact", "contacts"),
+    ("0-2", "company", "companies"),
+    ("0-3", "deal", "deals"),
+    ("0-5", "ticket", "tickets"),
+    ("0-7", "product", "products"),
+    ("0-8", "line_item", "line_items"),
+    ("0-14", "quote", "quotes"),
+    ("0-69", "subscription", "subscriptions"),
+    ("0-123", "order", "orders"),
+    ("0-421", "appointment", "appointments"),
+];
+
 impl ObjectType {
-    /// Takes a name or type id; the caller has checked that it is not empty.
+    /// Takes a name or type id as it stands in a path; the caller has checked that it is not empty. See
+    /// [`ObjectType::parse`] for what a mapping says.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self(Arc::from(name))
+    }
+
+    /// Takes a name or type id as a mapping says it; `None` when it is blank. Of the names of a standard type (`contact`,
+    /// `Contacts`, `0-1`) there comes one, so that all mappings of one record agree on it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let name = text.trim();
+        let lower = name.to_ascii_lowercase();
+        let standard = STANDARD_TYPES
+            .iter()
+            .find(|(id, one, many)| [*id, *one, *many].contains(&lower.as_str()));
+        match standard {
+            Some((_, _, many)) => Some(Self::new(many)),
+            None => (!name.is_empty()).then(|| Self::new(name)),
+        }
+    }
+
+    /// The type id: of a standard type, or one that was given as an id (`2-123`). `None` for the name of a custom type.
+    #[must_use]
+    pub fn type_id(&self) -> Option<&str> {
+        let standard = STANDARD_TYPES.iter().find(|(.., many)| *many == &*self.0);
+        let is_id = self.0.split_once('-').is_some_and(|(group, number)| {
+            [group, number]
+                .iter()
+                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+        });
+        match standard {
+            Some((id, ..)) => Some(id),
+            None => is_id.then_some(&*self.0),
+        }
     }
 
     /// `contacts`.
@@ -111,6 +158,52 @@ pub struct RecordRef {
     pub value: Arc<str>,
 }
 
+/// The property that holds HubSpot's own id of a record.
+pub const RECORD_ID_PROPERTY: &str = "hs_object_id";
+
+/// Stands for the unique property of records that have none: `?` occurs in no property's name.
+const SEARCHED: &str = "?search";
+const FRESH: &str = "?new";
+
+impl RecordRef {
+    /// A record that is found by property values alone: equal values are one record.
+    #[must_use]
+    pub fn searched(object: ObjectType, fields: &Properties) -> Self {
+        let mut values: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| format!("{}={}", name.as_str(), value.expose()))
+            .collect();
+        values.sort();
+        Self {
+            object,
+            id_property: PropertyName::new(SEARCHED),
+            value: Arc::from(values.join("\u{1f}")),
+        }
+    }
+
+    /// A record that nothing identifies: every delivery has one of its own.
+    #[must_use]
+    pub fn fresh(object: ObjectType, delivery: &str) -> Self {
+        Self {
+            object,
+            id_property: PropertyName::new(FRESH),
+            value: Arc::from(delivery),
+        }
+    }
+
+    /// HubSpot's id, when the record is named by it.
+    #[must_use]
+    pub fn record_id(&self) -> Option<RecordId> {
+        (self.id_property.as_str() == RECORD_ID_PROPERTY).then(|| RecordId::new(&self.value))
+    }
+
+    /// Whether a unique property of the portal identifies it, so that it can be upserted and read by that.
+    #[must_use]
+    pub fn has_unique_property(&self) -> bool {
+        ![RECORD_ID_PROPERTY, SEARCHED, FRESH].contains(&self.id_property.as_str())
+    }
+}
+
 impl fmt::Debug for RecordRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -150,13 +243,17 @@ pub struct PropertyDefinition {
     /// Its internal name.
     pub name: PropertyName,
     /// The label people see.
-    pub label: &'static str,
+    pub label: Arc<str>,
     /// What it is for.
     pub description: &'static str,
     /// The property group it is created in.
-    pub group: &'static str,
+    pub group: Arc<str>,
+    /// What values it takes.
+    pub kind: ValueKind,
     /// Whether no two records may share a value.
     pub unique: bool,
     /// Whether people do not see it in HubSpot's forms and pages.
     pub hidden: bool,
+    /// Whether its values are sensitive.
+    pub sensitive: bool,
 }

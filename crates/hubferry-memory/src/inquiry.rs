@@ -1,6 +1,6 @@
 //! What is asked of the memory, and what it answers.
 
-use hubferry_actions::{ObjectType, PropertyName, RecordId};
+use hubferry_actions::{EventName, ListName, ObjectType, PropertyName, RecordId, RecordRef};
 use hubferry_event::IdentityKey;
 
 use crate::link::{Link, LinkId};
@@ -59,6 +59,54 @@ pub enum Inquiry {
         /// Which piece.
         what: EnsureKey,
     },
+    /// The id of a record that is no contact of a person: the other end of an association, a record that was found by
+    /// searching. Answer: [`Finding::Record`].
+    FindRecord {
+        /// Which record.
+        record: RecordRef,
+    },
+    /// Remembers a record's id for a day after its last use. Answer: [`Finding::Kept`].
+    KeepRecord {
+        /// Which record.
+        record: RecordRef,
+        /// Its id.
+        id: RecordId,
+    },
+    /// The record no longer exists, or has another id. Answer: [`Finding::Kept`].
+    ForgetRecord {
+        /// Which record.
+        record: RecordRef,
+    },
+    /// What some worker read of the portal's schema in the last five minutes. Answer: [`Finding::Fact`].
+    FindFact {
+        /// Which part.
+        what: FactKey,
+    },
+    /// Shares what was read. Answer: [`Finding::Kept`].
+    KeepFact {
+        /// Which part.
+        what: FactKey,
+        /// What it says, as its reader writes it.
+        text: Box<str>,
+    },
+    /// HubSpot contradicted it: whoever asks next reads it anew. Answer: [`Finding::Kept`].
+    ForgetFact {
+        /// Which part.
+        what: FactKey,
+    },
+}
+
+/// A part of a portal's schema that the fleet reads once.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum FactKey {
+    /// The properties of a type.
+    Properties(ObjectType),
+    /// The type id of a custom type.
+    TypeId(ObjectType),
+    /// An event definition.
+    Definition(EventName),
+    /// A list.
+    List(ListName),
 }
 
 /// The answer to one inquiry.
@@ -74,6 +122,10 @@ pub enum Finding {
     LinkKept(Option<RecordId>),
     /// Who ensures it.
     Ensure(EnsureState),
+    /// The record's id, if it is known.
+    Record(Option<RecordId>),
+    /// What was read, if it is fresh.
+    Fact(Option<Box<str>>),
 }
 
 /// A piece of a portal's schema.
@@ -85,6 +137,23 @@ pub enum EnsureKey {
         object: ObjectType,
         /// The property.
         name: PropertyName,
+    },
+    /// An event definition.
+    Definition {
+        /// Its name.
+        event: EventName,
+    },
+    /// A property of an event definition.
+    EventProperty {
+        /// The definition.
+        event: EventName,
+        /// The property.
+        name: PropertyName,
+    },
+    /// A list.
+    List {
+        /// Its name and type.
+        list: ListName,
     },
 }
 

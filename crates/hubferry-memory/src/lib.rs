@@ -1,8 +1,8 @@
 //! What the fleet remembers between events: record ids, identities, waiting links, ensured schema, marks.
 //!
 //! Any worker may see a contact first and any other may need it later. A [`Memory`] keeps, per portal, the contact of a
-//! person under each of her keys, the associations that wait for a contact to appear, and what has been ensured in the
-//! portal's schema. For a fleet it also keeps marks: per record and property the time of the newest event whose value
+//! person under each of her keys, the ids of other records that associations end at, the associations that wait for a
+//! contact to appear, what has been ensured in the portal's schema, and what was read of it lately. For a fleet it also keeps marks: per record and property the time of the newest event whose value
 //! was, or may have been, written, so that no worker writes an older one over it. It lives in Redis for a fleet, and in
 //! this process where there is only one.
 //!
@@ -24,7 +24,7 @@ mod redis;
 mod stored;
 
 pub use error::MemoryError;
-pub use inquiry::{EnsureKey, EnsureState, Finding, Inquiry};
+pub use inquiry::{EnsureKey, EnsureState, FactKey, Finding, Inquiry};
 pub use link::{Link, LinkId, LinkOrigin};
 pub use local::{LocalLimits, LocalMemory};
 pub use mark::{MarkWrite, RecordKey};

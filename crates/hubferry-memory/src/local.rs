@@ -4,12 +4,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hubferry_actions::RecordId;
+use hubferry_actions::{RecordId, RecordRef};
 use hubferry_event::IdentityKey;
 use lru::LruCache;
 
-use crate::inquiry::{EnsureKey, EnsureState, Finding, Inquiry};
+use crate::inquiry::{EnsureKey, EnsureState, FactKey, Finding, Inquiry};
 use crate::link::{Link, LinkId};
+use crate::mark::RecordKey;
 use crate::person::PersonKey;
 
 /// How much a process remembers.
@@ -51,6 +52,8 @@ impl LocalMemory {
             waiting: HashMap::new(),
             due: BTreeSet::new(),
             ensured: HashMap::new(),
+            records: LruCache::new(limits.people),
+            facts: HashMap::new(),
             most_links: limits.links.get(),
         };
         Self {
@@ -90,6 +93,9 @@ struct Kept {
     due: BTreeSet<(i64, LinkId)>,
     /// Until when a piece of the schema counts as ensured; what only this process may claim needs no claims.
     ensured: HashMap<EnsureKey, i64>,
+    records: LruCache<RecordKey, (RecordId, i64)>,
+    /// What was read of the schema, and until when it is fresh.
+    facts: HashMap<FactKey, (Box<str>, i64)>,
     most_links: usize,
 }
 
@@ -138,7 +144,42 @@ impl Kept {
                 self.ensured.remove(what);
                 Finding::Kept
             }
+            Inquiry::FindRecord { record } => Finding::Record(self.find_record(record, now_ms)),
+            Inquiry::KeepRecord { record, id } => {
+                self.records
+                    .put(RecordKey::of(record), (id.clone(), now_ms));
+                Finding::Kept
+            }
+            Inquiry::ForgetRecord { record } => {
+                self.records.pop(&RecordKey::of(record));
+                Finding::Kept
+            }
+            Inquiry::FindFact { what } => {
+                let fresh = self
+                    .facts
+                    .get(what)
+                    .filter(|(_, until_ms)| *until_ms > now_ms);
+                Finding::Fact(fresh.map(|(text, _)| text.clone()))
+            }
+            Inquiry::KeepFact { what, text } => {
+                self.facts
+                    .insert(what.clone(), (text.clone(), now_ms + FACT_MS));
+                Finding::Kept
+            }
+            Inquiry::ForgetFact { what } => {
+                self.facts.remove(what);
+                Finding::Kept
+            }
         }
+    }
+
+    fn find_record(&mut self, record: &RecordRef, now_ms: i64) -> Option<RecordId> {
+        let (id, used_ms) = self.records.get_mut(&RecordKey::of(record))?;
+        if now_ms - *used_ms >= RECORD_MS {
+            return None;
+        }
+        *used_ms = now_ms;
+        Some(id.clone())
     }
 
     fn find(&mut self, person: &[IdentityKey], now_ms: i64) -> Option<RecordId> {
@@ -268,3 +309,7 @@ impl Kept {
 
 /// How long a piece of the schema counts as ensured.
 pub(crate) const ENSURED_MS: i64 = 24 * 3_600_000;
+/// How long a record's id is remembered after its last use (fleet.md ii.2).
+pub(crate) const RECORD_MS: i64 = 24 * 3_600_000;
+/// How long what was read of the schema counts as fresh (actions.md §6.10).
+pub(crate) const FACT_MS: i64 = 5 * 60_000;

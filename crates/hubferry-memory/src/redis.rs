@@ -8,7 +8,9 @@
 //! | `link:of:PERSON` | set of link ids; may name links that are gone |
 //! | `link:body` | hash, link id to the link as JSON with `"v":1`; the one truth about which links wait |
 //! | `link:due` | sorted set of link ids by the time they expire or their lease ends |
-//! | `ensure:property:OBJECT:NAME` | `1:done` for a day, or `1:claim:WORKER` for 30 seconds |
+//! | `ensure:property:OBJECT:NAME`, `ensure:definition:NAME`, `ensure:event-property:DEFINITION:NAME`, `ensure:list:HASH` | `1:done` for a day, or `1:claim:WORKER` for 30 seconds |
+//! | `id:RECORD` | `1:ID`, a day after the last use |
+//! | `schema:properties:OBJECT`, `schema:type:OBJECT`, `schema:definition:NAME`, `schema:list:HASH` | `1:` and what was read, for five minutes |
 //! | `mark:RECORD` | hash, property to `1:TIME` or `1:TIME,PREVIOUS` in milliseconds, 31 days after the last write |
 //!
 //! A value of another version counts as absent.
@@ -19,15 +21,16 @@ use std::time::Duration;
 
 use ::redis::{FromRedisValue, Pipeline, Script, Value};
 use deadpool_redis::{Connection, Pool};
-use hubferry_actions::RecordId;
+use hubferry_actions::{ListName, RecordId, RecordRef};
 use hubferry_event::IdentityKey;
 use tokio::time::timeout;
 
 use crate::error::MemoryError;
-use crate::inquiry::{EnsureKey, EnsureState, Finding, Inquiry};
+use crate::inquiry::{EnsureKey, EnsureState, FactKey, Finding, Inquiry};
 use crate::link::{Link, LinkId};
-use crate::local::{ENSURED_MS, IDENTITY_MS, LEASE_MS};
-use crate::person::PersonKey;
+use crate::local::{ENSURED_MS, FACT_MS, IDENTITY_MS, LEASE_MS, RECORD_MS};
+use crate::mark::RecordKey;
+use crate::person::{PersonKey, hash, hex};
 use crate::stored::StoredLink;
 use marks::Marks;
 
@@ -199,6 +202,35 @@ impl RedisMemory {
             Inquiry::ForgetEnsure { what } => {
                 pipe.cmd("DEL").arg(self.ensure(what));
             }
+            Inquiry::FindRecord { record } => {
+                pipe.cmd("GETEX")
+                    .arg(self.record(record))
+                    .arg("PX")
+                    .arg(RECORD_MS);
+            }
+            Inquiry::KeepRecord { record, id } => {
+                pipe.cmd("SET")
+                    .arg(self.record(record))
+                    .arg(format!("1:{}", id.as_str()))
+                    .arg("PX")
+                    .arg(RECORD_MS);
+            }
+            Inquiry::ForgetRecord { record } => {
+                pipe.cmd("DEL").arg(self.record(record));
+            }
+            Inquiry::FindFact { what } => {
+                pipe.cmd("GET").arg(self.fact(what));
+            }
+            Inquiry::KeepFact { what, text } => {
+                pipe.cmd("SET")
+                    .arg(self.fact(what))
+                    .arg(format!("1:{text}"))
+                    .arg("PX")
+                    .arg(FACT_MS);
+            }
+            Inquiry::ForgetFact { what } => {
+                pipe.cmd("DEL").arg(self.fact(what));
+            }
         }
         Ok(())
     }
@@ -293,7 +325,18 @@ impl RedisMemory {
                 take::<Value>(answers)?;
                 Finding::Ensure(self.claimed(take::<Option<String>>(answers)?.as_deref()))
             }
-            Inquiry::EnsureDone { .. } | Inquiry::ForgetEnsure { .. } => {
+            Inquiry::FindRecord { .. } => {
+                Finding::Record(take_versioned(answers)?.map(|id| RecordId::new(&id)))
+            }
+            Inquiry::FindFact { .. } => {
+                Finding::Fact(take_versioned(answers)?.map(String::into_boxed_str))
+            }
+            Inquiry::EnsureDone { .. }
+            | Inquiry::ForgetEnsure { .. }
+            | Inquiry::KeepRecord { .. }
+            | Inquiry::ForgetRecord { .. }
+            | Inquiry::KeepFact { .. }
+            | Inquiry::ForgetFact { .. } => {
                 take::<Value>(answers)?;
                 Finding::Kept
             }
@@ -358,14 +401,40 @@ impl RedisMemory {
     }
 
     fn ensure(&self, what: &EnsureKey) -> String {
-        let EnsureKey::Property { object, name } = what;
-        format!(
-            "{}:ensure:property:{}:{}",
-            self.base,
-            object.as_str(),
-            name.as_str()
-        )
+        let what = match what {
+            EnsureKey::Property { object, name } => {
+                format!("property:{}:{}", object.as_str(), name.as_str())
+            }
+            EnsureKey::Definition { event } => format!("definition:{}", event.as_str()),
+            EnsureKey::EventProperty { event, name } => {
+                format!("event-property:{}:{}", event.as_str(), name.as_str())
+            }
+            EnsureKey::List { list } => format!("list:{}", list_hash(list)),
+        };
+        format!("{}:ensure:{what}", self.base)
     }
+
+    fn record(&self, record: &RecordRef) -> String {
+        format!("{}:id:{}", self.base, RecordKey::of(record).hex())
+    }
+
+    fn fact(&self, what: &FactKey) -> String {
+        let what = match what {
+            FactKey::Properties(object) => format!("properties:{}", object.as_str()),
+            FactKey::TypeId(object) => format!("type:{}", object.as_str()),
+            FactKey::Definition(event) => format!("definition:{}", event.as_str()),
+            FactKey::List(list) => format!("list:{}", list_hash(list)),
+        };
+        format!("{}:schema:{what}", self.base)
+    }
+}
+
+/// A list's name may hold anything, people's names included.
+fn list_hash(list: &ListName) -> String {
+    hex(hash(&[
+        list.object.as_str().as_bytes(),
+        list.name.as_bytes(),
+    ]))
 }
 
 /// An answer that may still need its links.
@@ -396,6 +465,14 @@ async fn send(pipe: &Pipeline, connection: &mut Connection) -> Result<Vec<Value>
 fn take<T: FromRedisValue>(answers: &mut impl Iterator<Item = Value>) -> Result<T, MemoryError> {
     let value = answers.next().ok_or(MemoryError::Unreadable)?;
     T::from_redis_value(value).map_err(|_| MemoryError::Unreadable)
+}
+
+/// A value of this version; one of another counts as absent.
+fn take_versioned(
+    answers: &mut impl Iterator<Item = Value>,
+) -> Result<Option<String>, MemoryError> {
+    let value = take::<Option<String>>(answers)?;
+    Ok(value.and_then(|value| value.strip_prefix("1:").map(str::to_owned)))
 }
 
 /// The first contact known among a person's keys, which stand in the order of their authority.

@@ -4,9 +4,13 @@ use std::collections::BTreeSet;
 use std::slice;
 use std::sync::Arc;
 
-use hubferry_actions::{AssociationType, ObjectType, PropertyName, RecordId};
+use hubferry_actions::{
+    AssociationType, EventName, ListName, ObjectType, PropertyName, RecordId, RecordRef,
+};
 use hubferry_event::IdentityKey;
-use hubferry_memory::{EnsureKey, EnsureState, Finding, Inquiry, Link, LinkId, LinkOrigin, Memory};
+use hubferry_memory::{
+    EnsureKey, EnsureState, FactKey, Finding, Inquiry, Link, LinkId, LinkOrigin, Memory,
+};
 use tokio::task::JoinSet;
 
 pub(crate) const NOW: i64 = 1_764_000_000_000;
@@ -33,6 +37,9 @@ pub(crate) async fn run(make: impl Fn(&str) -> Workers) {
     expired_links_are_shared_out_without_overlap(make("share")).await;
     a_forgotten_contact_is_not_found(make("forget")).await;
     schema_is_ensured_until_it_is_forgotten(make("ensure")).await;
+    what_is_ensured_is_told_apart(make("ensures")).await;
+    a_record_is_known_to_the_fleet_until_it_is_forgotten(make("record")).await;
+    what_one_read_of_the_schema_all_know_until_it_is_contradicted(make("fact")).await;
 }
 
 pub(crate) fn user(id: &str) -> IdentityKey {
@@ -348,4 +355,87 @@ async fn schema_is_ensured_until_it_is_forgotten(workers: Workers) {
     assert_eq!(claim(&other, &what).await, EnsureState::Done);
     ask(&other, Inquiry::ForgetEnsure { what: what.clone() }, NOW).await;
     assert_eq!(claim(&other, &what).await, EnsureState::Claimed);
+}
+
+async fn what_is_ensured_is_told_apart(workers: Workers) {
+    let Workers { one, .. } = workers;
+    let event = EventName::new("pe1_x");
+    let list = ListName {
+        object: ObjectType::contacts(),
+        name: Arc::from("vip"),
+    };
+    let same_name = ListName {
+        object: ObjectType::companies(),
+        name: Arc::from("vip"),
+    };
+    let pieces = [
+        EnsureKey::Definition {
+            event: event.clone(),
+        },
+        EnsureKey::EventProperty {
+            event,
+            name: PropertyName::new("a"),
+        },
+        EnsureKey::List { list },
+        EnsureKey::List { list: same_name },
+    ];
+    for piece in pieces {
+        let claim = Inquiry::ClaimEnsure {
+            what: piece.clone(),
+        };
+        assert_eq!(
+            ask(&one, claim, NOW).await,
+            Finding::Ensure(EnsureState::Claimed),
+            "{piece:?}"
+        );
+        let done = Inquiry::EnsureDone { what: piece };
+        assert_eq!(ask(&one, done, NOW).await, Finding::Kept);
+    }
+}
+
+async fn a_record_is_known_to_the_fleet_until_it_is_forgotten(workers: Workers) {
+    let Workers { one, other } = workers;
+    let record = RecordRef {
+        object: ObjectType::new("deals"),
+        id_property: PropertyName::new("number"),
+        value: "7".into(),
+    };
+    let find = || Inquiry::FindRecord {
+        record: record.clone(),
+    };
+    assert_eq!(ask(&one, find(), NOW).await, Finding::Record(None));
+    let keep = Inquiry::KeepRecord {
+        record: record.clone(),
+        id: RecordId::new("42"),
+    };
+    assert_eq!(ask(&one, keep, NOW).await, Finding::Kept);
+    let known = Finding::Record(Some(RecordId::new("42")));
+    assert_eq!(ask(&other, find(), NOW).await, known);
+    let forget = Inquiry::ForgetRecord {
+        record: record.clone(),
+    };
+    assert_eq!(ask(&other, forget, NOW).await, Finding::Kept);
+    assert_eq!(ask(&one, find(), NOW).await, Finding::Record(None));
+}
+
+async fn what_one_read_of_the_schema_all_know_until_it_is_contradicted(workers: Workers) {
+    let Workers { one, other } = workers;
+    for what in [
+        FactKey::Properties(ObjectType::contacts()),
+        FactKey::TypeId(ObjectType::contacts()),
+        FactKey::Definition(EventName::new("contacts")),
+    ] {
+        let find = || Inquiry::FindFact { what: what.clone() };
+        assert_eq!(ask(&one, find(), NOW).await, Finding::Fact(None));
+        let keep = Inquiry::KeepFact {
+            what: what.clone(),
+            text: format!("{what:?}").into(),
+        };
+        assert_eq!(ask(&one, keep, NOW).await, Finding::Kept);
+        let known = Finding::Fact(Some(format!("{what:?}").into()));
+        assert_eq!(ask(&other, find(), NOW).await, known);
+        let forget = Inquiry::ForgetFact { what: what.clone() };
+        assert_eq!(ask(&other, forget, NOW).await, Finding::Kept);
+        assert_eq!(ask(&one, find(), NOW).await, Finding::Fact(None));
+    }
 }
