@@ -21,6 +21,7 @@ mod memory;
 mod person;
 mod portal;
 mod redis;
+mod seen;
 mod stored;
 
 pub use error::MemoryError;
@@ -31,3 +32,4 @@ pub use mark::{MarkWrite, RecordKey};
 pub use memory::Memory;
 pub use portal::{CredentialKey, keep_portal, known_portal};
 pub use redis::RedisMemory;
+pub use seen::SeenKey;

@@ -1,5 +1,7 @@
 //! The one face of both stores.
 
+use std::time::Duration;
+
 use deadpool_redis::Pool;
 use hubferry_actions::PropertyName;
 
@@ -9,6 +11,7 @@ use crate::link::Link;
 use crate::local::{LocalLimits, LocalMemory};
 use crate::mark::MarkWrite;
 use crate::redis::RedisMemory;
+use crate::seen::SeenKey;
 
 /// The memory of one portal.
 #[derive(Debug)]
@@ -116,6 +119,40 @@ impl Memory {
         match self {
             Self::Local(_) => Ok(()),
             Self::Redis(store) => store.unmark(writes).await,
+        }
+    }
+
+    /// Whether deliveries that ended are remembered: only where Redis is, a process alone reads every message once.
+    #[must_use]
+    pub fn remembers_deliveries(&self) -> bool {
+        matches!(self, Self::Redis(_))
+    }
+
+    /// Which of these deliveries ended within the window, in order; one round trip.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer; nothing was changed.
+    pub async fn seen(&self, deliveries: &[SeenKey]) -> Result<Vec<bool>, MemoryError> {
+        match self {
+            Self::Local(_) => Ok(vec![false; deliveries.len()]),
+            Self::Redis(store) => store.seen(deliveries).await,
+        }
+    }
+
+    /// Remembers deliveries that have ended, for `window`; one round trip.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer. Some may be remembered; remembering again is harmless.
+    pub async fn keep_seen(
+        &self,
+        deliveries: &[SeenKey],
+        window: Duration,
+    ) -> Result<(), MemoryError> {
+        match self {
+            Self::Local(_) => Ok(()),
+            Self::Redis(store) => store.keep_seen(deliveries, window).await,
         }
     }
 }

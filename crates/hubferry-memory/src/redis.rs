@@ -11,6 +11,7 @@
 //! | `ensure:property:OBJECT:NAME`, `ensure:definition:NAME`, `ensure:event-property:DEFINITION:NAME`, `ensure:list:HASH` | `1:done` for a day, or `1:claim:WORKER` for 30 seconds |
 //! | `id:RECORD` | `1:ID`, a day after the last use |
 //! | `schema:properties:OBJECT`, `schema:type:OBJECT`, `schema:definition:NAME`, `schema:list:HASH` | `1:` and what was read, for five minutes |
+//! | `dedupe:DELIVERY` | `1`, as long as deliveries are remembered |
 //! | `mark:RECORD` | hash, property to `1:TIME` or `1:TIME,PREVIOUS` in milliseconds, 31 days after the last write |
 //!
 //! A value of another version counts as absent.
@@ -31,6 +32,7 @@ use crate::link::{Link, LinkId};
 use crate::local::{ENSURED_MS, FACT_MS, IDENTITY_MS, LEASE_MS, RECORD_MS};
 use crate::mark::RecordKey;
 use crate::person::{PersonKey, hash, hex};
+use crate::seen::SeenKey;
 use crate::stored::StoredLink;
 use marks::Marks;
 
@@ -140,6 +142,48 @@ impl RedisMemory {
                 .iter()
                 .filter_map(|body| StoredLink::read(body))
                 .collect())
+        })
+        .await
+    }
+
+    pub(crate) async fn seen(&self, deliveries: &[SeenKey]) -> Result<Vec<bool>, MemoryError> {
+        if deliveries.is_empty() {
+            return Ok(Vec::new());
+        }
+        within_deadline(async {
+            let mut connection = self.connection().await?;
+            let mut pipe = ::redis::pipe();
+            for delivery in deliveries {
+                pipe.cmd("EXISTS").arg(self.delivery(*delivery));
+            }
+            let answers = send(&pipe, &mut connection).await?;
+            let mut answers = answers.into_iter();
+            deliveries.iter().map(|_| take(&mut answers)).collect()
+        })
+        .await
+    }
+
+    pub(crate) async fn keep_seen(
+        &self,
+        deliveries: &[SeenKey],
+        window: Duration,
+    ) -> Result<(), MemoryError> {
+        if deliveries.is_empty() {
+            return Ok(());
+        }
+        let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX).max(1);
+        within_deadline(async {
+            let mut connection = self.connection().await?;
+            let mut pipe = ::redis::pipe();
+            for delivery in deliveries {
+                pipe.cmd("SET")
+                    .arg(self.delivery(*delivery))
+                    .arg("1")
+                    .arg("PX")
+                    .arg(window_ms);
+            }
+            send(&pipe, &mut connection).await?;
+            Ok(())
         })
         .await
     }
@@ -412,6 +456,10 @@ impl RedisMemory {
             EnsureKey::List { list } => format!("list:{}", list_hash(list)),
         };
         format!("{}:ensure:{what}", self.base)
+    }
+
+    fn delivery(&self, delivery: SeenKey) -> String {
+        format!("{}:dedupe:{}", self.base, delivery.hex())
     }
 
     fn record(&self, record: &RecordRef) -> String {

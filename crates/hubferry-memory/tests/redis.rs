@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use deadpool_redis::{Config, Connection, Pool, Runtime};
-use hubferry_memory::{EnsureState, Finding, Inquiry, Memory, MemoryError};
+use hubferry_memory::{EnsureState, Finding, Inquiry, Memory, MemoryError, SeenKey};
 use redis::AsyncCommands;
 use suite::{
     DAY, NOBODY, NOW, Workers, ask, claim, contact, email, find, group_id, keep, link, user,
@@ -249,4 +249,26 @@ async fn a_server_that_does_not_answer_is_an_error() {
         matches!(error, MemoryError::Unreachable(_) | MemoryError::TooSlow(_)),
         "{error:?}"
     );
+}
+
+#[tokio::test]
+async fn a_delivery_that_ended_is_remembered_by_the_fleet_for_the_window() {
+    let run = prefix();
+    let (one, other) = (worker(&run), worker(&run));
+    let deliveries = [
+        SeenKey::of("acme/contacts", "m1"),
+        SeenKey::of("acme/contacts", "m2"),
+    ];
+    assert!(one.remembers_deliveries());
+    assert_eq!(one.seen(&deliveries).await.unwrap(), [false, false]);
+    let window = Duration::from_hours(24);
+    one.keep_seen(&deliveries[1..], window).await.unwrap();
+    assert_eq!(other.seen(&deliveries).await.unwrap(), [false, true]);
+    let keys = keys(&run).await;
+    let left: i64 = connection()
+        .await
+        .pttl(format!("{run}:v1:42:{}", keys[0]))
+        .await
+        .unwrap();
+    assert!((DAY - 60_000..=DAY).contains(&left), "{left} ms");
 }
