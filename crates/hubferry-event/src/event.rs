@@ -2,25 +2,42 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::identity::derive_keys;
 use crate::integrations;
 use crate::json::{MAX_DEPTH, Reader, utf8};
 use crate::kind::EventType;
 use crate::malformed::{Malformed, MalformedCode};
-use crate::{EventTime, IdentityKey, IdentityKeys, parse_timestamp};
+use crate::tape::{Batch, Tape};
+use crate::view::{Document, Json};
+use crate::{EventTime, IdentityKey, IdentityKeys};
 
 /// A customer event, exactly as it arrived: an object of a known type that belongs to somebody.
 ///
 /// It is full of personal data: `Debug` shows only its type.
 #[derive(Clone)]
 pub struct Event {
-    root: Value,
+    root: Root,
     kind: EventType,
-    identity: IdentityKey,
     identity_keys: IdentityKeys,
     replaced_escapes: u32,
+}
+
+/// An event as it was given: a value, or a text of which only what is asked for becomes a value.
+#[derive(Clone)]
+enum Root {
+    Value(Value),
+    Document(Document),
+}
+
+impl Root {
+    fn json(&self) -> Json<'_> {
+        match self {
+            Self::Value(value) => value.into(),
+            Self::Document(document) => document.root(),
+        }
+    }
 }
 
 impl Event {
@@ -30,10 +47,19 @@ impl Event {
     /// # Errors
     /// Any code of [`MalformedCode`] but `too_large`.
     pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
-        let mut reader = Reader::over(utf8(body)?);
+        let text = utf8(body)?;
+        if let Some(tape) = Tape::read(text, Batch::IsData) {
+            return Self::from_tape(tape);
+        }
+        let mut reader = Reader::over(text);
         let root = reader.value()?;
         reader.end()?;
         Self::assemble(root, reader.replaced())
+    }
+
+    /// Takes a text that was read already.
+    pub(crate) fn from_tape(tape: Tape) -> Result<Self, Malformed> {
+        Self::judge(Root::Document(Document::new(tape)), 0)
     }
 
     /// Takes a value that was read elsewhere.
@@ -52,28 +78,41 @@ impl Event {
 
     /// Takes a root whose depth is already known to be fine.
     pub(crate) fn assemble(root: Value, replaced_escapes: u32) -> Result<Self, Malformed> {
-        let members = root.as_object().ok_or_else(not_an_object)?;
-        let kind = kind_of(members)?;
-        let identity_keys = derive_keys(members, kind);
-        let Some(identity) = identity_keys.first().cloned() else {
+        Self::judge(Root::Value(root), replaced_escapes)
+    }
+
+    fn judge(root: Root, replaced_escapes: u32) -> Result<Self, Malformed> {
+        let json = root.json();
+        if !json.is_object() {
+            return Err(not_an_object());
+        }
+        let kind = kind_of(json)?;
+        let identity_keys = derive_keys(json, kind);
+        if identity_keys.is_empty() {
             return Err(Malformed::new(
                 MalformedCode::NoIdentity,
                 "the event has none of userId, anonymousId, an email, groupId or properties.__segment_id",
             ));
-        };
+        }
         Ok(Self {
             root,
             kind,
-            identity,
             identity_keys,
             replaced_escapes,
         })
     }
 
-    /// The whole event; always an object.
+    /// The whole event; always an object. Looking into it copies nothing.
     #[must_use]
-    pub const fn root(&self) -> &Value {
-        &self.root
+    pub fn json(&self) -> Json<'_> {
+        self.root.json()
+    }
+
+    /// The whole event as a value; always an object. It is made when it is first asked for, which takes longer than
+    /// reading the event did: [`json`](Self::json) shows the same.
+    #[must_use]
+    pub fn root(&self) -> &Value {
+        self.json().value()
     }
 
     /// The event's type.
@@ -102,13 +141,15 @@ impl Event {
     /// `timestamp`, when it is readable.
     #[must_use]
     pub fn time(&self) -> Option<EventTime> {
-        parse_timestamp(self.root.get("timestamp")?)
+        crate::time::timestamp_in(self.json().get("timestamp")?)
     }
 
     /// Whom the event is about: the first of its keys.
     #[must_use]
-    pub const fn identity(&self) -> &IdentityKey {
-        &self.identity
+    pub fn identity(&self) -> &IdentityKey {
+        self.identity_keys
+            .first()
+            .expect("an event without a key is refused when it is read")
     }
 
     /// All keys the event carries, the canonical one first: the set by which order is kept.
@@ -120,7 +161,7 @@ impl Event {
     /// Whether the event's `integrations` let it through to a destination known by these names.
     #[must_use]
     pub fn integrations_allow(&self, aliases: &[String]) -> bool {
-        integrations::allow(self.root.get("integrations"), aliases)
+        integrations::allow(self.json().get("integrations"), aliases)
     }
 
     /// How many lone surrogate escapes (`"\ud800"`) were replaced by U+FFFD.
@@ -130,7 +171,13 @@ impl Event {
     }
 
     fn text(&self, key: &str) -> Option<&str> {
-        self.root.get(key)?.as_str()
+        self.json().get(key)?.as_str()
+    }
+}
+
+impl<'a> From<&'a Event> for Json<'a> {
+    fn from(event: &'a Event) -> Self {
+        event.json()
     }
 }
 
@@ -149,14 +196,15 @@ pub(crate) fn not_an_object() -> Malformed {
     )
 }
 
-fn kind_of(members: &Map<String, Value>) -> Result<EventType, Malformed> {
-    let fault = match members.get("type") {
-        Some(Value::String(text)) => match EventType::parse(text) {
+fn kind_of(event: Json<'_>) -> Result<EventType, Malformed> {
+    let kind = event.get("type");
+    let fault = match (kind, kind.and_then(Json::as_str)) {
+        (_, Some(text)) => match EventType::parse(text) {
             Some(kind) => return Ok(kind),
             None => "is none of identify, group, track, page, screen, alias, delete",
         },
-        Some(_) => "must be a text",
-        None => "is missing",
+        (Some(_), None) => "must be a text",
+        (None, None) => "is missing",
     };
     Err(Malformed::new(
         MalformedCode::TypeUnknown,

@@ -1,12 +1,13 @@
 //! Whom an event is about, and the keys by which its order is kept.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
 use crate::kind::EventType;
-use crate::number_text;
+use crate::number::digits_text;
+use crate::view::{Json, JsonKind};
 
 /// One normalised key of a person or a company that an event carries.
 ///
@@ -61,19 +62,21 @@ impl fmt::Debug for IdentityKey {
 pub type IdentityKeys = SmallVec<[IdentityKey; 3]>;
 
 /// Collects the keys an event carries, each once. An alias' `previousId` comes last: it never is the canonical one.
-pub(crate) fn derive_keys(members: &Map<String, Value>, kind: EventType) -> IdentityKeys {
-    let member = |path: &[&str]| walk(members, path).and_then(key_text);
-    let email = |path: &[&str]| member(path).map(|text| text.to_lowercase().into());
+pub(crate) fn derive_keys(event: Json<'_>, kind: EventType) -> IdentityKeys {
+    let [traits, properties, context] =
+        ["traits", "properties", "context"].map(|name| event.get(name));
+    let email = |holder: Option<Json<'_>>| {
+        key(holder, "email").map(|text| IdentityKey::Email(lower_case(&text)))
+    };
+    let group = || key(Some(event), "groupId").or_else(|| key(context, "groupId"));
     let candidates = [
-        member(&["userId"]).map(IdentityKey::User),
-        member(&["anonymousId"]).map(IdentityKey::Anonymous),
-        email(&["traits", "email"]).map(IdentityKey::Email),
-        email(&["properties", "email"]).map(IdentityKey::Email),
-        email(&["context", "traits", "email"]).map(IdentityKey::Email),
-        member(&["groupId"])
-            .or_else(|| member(&["context", "groupId"]))
-            .map(IdentityKey::Group),
-        member(&["properties", "__segment_id"]).map(IdentityKey::Row),
+        key(Some(event), "userId").map(|text| IdentityKey::User(text.into())),
+        key(Some(event), "anonymousId").map(|text| IdentityKey::Anonymous(text.into())),
+        email(traits),
+        email(properties),
+        email(context.and_then(|context| context.get("traits"))),
+        group().map(|text| IdentityKey::Group(text.into())),
+        key(properties, "__segment_id").map(|text| IdentityKey::Row(text.into())),
     ];
     let mut keys = IdentityKeys::new();
     for key in candidates.into_iter().flatten() {
@@ -82,8 +85,9 @@ pub(crate) fn derive_keys(members: &Map<String, Value>, kind: EventType) -> Iden
         }
     }
     let previous = (kind == EventType::Alias && !keys.is_empty())
-        .then(|| member(&["previousId"]).map(IdentityKey::User))
-        .flatten();
+        .then(|| key(Some(event), "previousId"))
+        .flatten()
+        .map(|text| IdentityKey::User(text.into()));
     if let Some(previous) = previous
         && !keys.contains(&previous)
     {
@@ -92,23 +96,34 @@ pub(crate) fn derive_keys(members: &Map<String, Value>, kind: EventType) -> Iden
     keys
 }
 
-fn walk<'a>(members: &'a Map<String, Value>, path: &[&str]) -> Option<&'a Value> {
-    let (last, parents) = path.split_last()?;
-    let mut inside = members;
-    for parent in parents {
-        inside = inside.get(*parent)?.as_object()?;
-    }
-    inside.get(*last)
+fn key<'a>(holder: Option<Json<'a>>, name: &str) -> Option<Cow<'a, str>> {
+    holder?.get(name).and_then(key_text)
 }
 
 /// A key is a text or a number; blanks around it do not count, and nothing else is a key.
-fn key_text(value: &Value) -> Option<Box<str>> {
-    match value {
-        Value::String(text) => Some(text.trim())
+fn key_text(value: Json<'_>) -> Option<Cow<'_, str>> {
+    match value.kind() {
+        JsonKind::String => value
+            .as_str()
+            .map(str::trim)
             .filter(|trimmed| !trimmed.is_empty())
-            .map(Box::from),
-        Value::Number(number) => Some(number_text(number).into()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+            .map(Cow::Borrowed),
+        JsonKind::Number => value
+            .as_number_text()
+            .map(|digits| Cow::Owned(digits_text(digits))),
+        JsonKind::Null | JsonKind::Bool | JsonKind::Array | JsonKind::Object => None,
+    }
+}
+
+/// The text in lower case; most e-mails are written so.
+fn lower_case(text: &str) -> Box<str> {
+    let is_lower = text
+        .bytes()
+        .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if is_lower {
+        text.into()
+    } else {
+        text.to_lowercase().into()
     }
 }
 

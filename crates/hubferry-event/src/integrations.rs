@@ -1,6 +1,6 @@
 //! Whether an event is meant for a destination at all.
 
-use serde_json::Value;
+use crate::view::Json;
 
 /// The names under which `integrations` may mention this destination, unless configured otherwise.
 pub const DEFAULT_ALIASES: [&str; 3] = [
@@ -11,19 +11,22 @@ pub const DEFAULT_ALIASES: [&str; 3] = [
 
 /// Judges an event's `integrations`: an entry `false` for any alias refuses; an entry that is `true` or an object
 /// allows; without an entry `All: false` refuses. Anything that is no object counts as absent.
-pub(crate) fn allow<S: AsRef<str>>(integrations: Option<&Value>, aliases: &[S]) -> bool {
-    let Some(Value::Object(entries)) = integrations else {
+pub(crate) fn allow<S: AsRef<str>>(integrations: Option<Json<'_>>, aliases: &[S]) -> bool {
+    let Some(entries) = integrations.filter(|entries| entries.is_object()) else {
         return true;
     };
     let mut enabled = false;
     for alias in aliases {
-        match entries.get(alias.as_ref()) {
-            Some(Value::Bool(false)) => return false,
-            Some(Value::Bool(true) | Value::Object(_)) => enabled = true,
-            _ => {}
+        let Some(entry) = entries.get(alias.as_ref()) else {
+            continue;
+        };
+        match entry.as_bool() {
+            Some(false) => return false,
+            Some(true) => enabled = true,
+            None => enabled |= entry.is_object(),
         }
     }
-    enabled || entries.get("All") != Some(&Value::Bool(false))
+    enabled || entries.get("All").and_then(Json::as_bool) != Some(false)
 }
 
 #[cfg(test)]
@@ -55,7 +58,7 @@ mod tests {
         ];
         for (integrations, expected) in cases {
             assert_eq!(
-                allow(Some(&integrations), &DEFAULT_ALIASES),
+                allow(Some(Json::from(&integrations)), &DEFAULT_ALIASES),
                 expected,
                 "{integrations}"
             );
@@ -66,7 +69,7 @@ mod tests {
     #[test]
     fn only_the_given_aliases_count() {
         let entries = json!({"HubSpot": false, "mine": true});
-        assert!(allow(Some(&entries), &["mine".to_owned()]));
-        assert!(!allow(Some(&json!({"mine": false})), &["mine"]));
+        assert!(allow(Some(Json::from(&entries)), &["mine".to_owned()]));
+        assert!(!allow(Some(Json::from(&json!({"mine": false}))), &["mine"]));
     }
 }

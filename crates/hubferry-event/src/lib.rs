@@ -17,7 +17,9 @@ mod malformed;
 mod message;
 mod message_id;
 mod number;
+mod tape;
 mod time;
+mod view;
 
 pub use event::Event;
 pub use identity::{IdentityKey, IdentityKeys};
@@ -30,3 +32,4 @@ pub use message::{Element, Format, ReadLimits, Reading, read_message};
 pub use message_id::synthetic_message_id;
 pub use number::{float_text, number_text};
 pub use time::{EventTime, parse_timestamp, parse_timestamp_text};
+pub use view::{Json, JsonKind};

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::event::{Event, not_an_object};
 use crate::json::{RawElement, Reader, Top, utf8};
 use crate::malformed::{Malformed, MalformedCode};
+use crate::tape::{Batch, Tape};
 
 /// How messages are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,6 +106,10 @@ fn read_json(
     array_is: ArrayIs,
 ) -> Result<Vec<Element>, Malformed> {
     let text = utf8(body)?;
+    if let Some(tape) = Tape::read(text, Batch::IsEnvelope).filter(Tape::is_object) {
+        check_size(body.len(), limits)?;
+        return Ok(vec![whole(Ok(Event::from_tape(tape)?))]);
+    }
     let mut reader = Reader::over(text);
     reader.skip_blank();
     if array_is == ArrayIs::Events && reader.peek() == Some(b'[') {

@@ -6,7 +6,11 @@ use serde_json::Number;
 /// An integer written without exponent keeps all its digits, however many.
 #[must_use]
 pub fn number_text(number: &Number) -> String {
-    let text = number.as_str();
+    digits_text(number.as_str())
+}
+
+/// The same of the number's digits.
+pub(crate) fn digits_text(text: &str) -> String {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return if digits == "0" { digits } else { text }.to_owned();

@@ -6,6 +6,9 @@ use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::Offset;
 use serde_json::Value;
 
+use crate::number::digits_text;
+use crate::view::Json;
+
 /// The time of an event: milliseconds since the Unix epoch, UTC.
 ///
 /// Never interchangeable with "now": it comes from the event's `timestamp`, or from the message that carried it.
@@ -30,10 +33,13 @@ impl EventTime {
 /// milliseconds. `None` for everything else.
 #[must_use]
 pub fn parse_timestamp(value: &Value) -> Option<EventTime> {
-    match value {
-        Value::String(text) => parse_timestamp_text(text),
-        Value::Number(number) => epoch(&crate::number_text(number)),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    timestamp_in(value.into())
+}
+
+pub(crate) fn timestamp_in(value: Json<'_>) -> Option<EventTime> {
+    match value.as_str() {
+        Some(text) => parse_timestamp_text(text),
+        None => epoch(&digits_text(value.as_number_text()?)),
     }
 }
 

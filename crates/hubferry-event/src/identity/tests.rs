@@ -1,10 +1,10 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
 fn keys(event: &Value) -> Vec<IdentityKey> {
     let kind = EventType::parse(event["type"].as_str().unwrap()).unwrap();
-    derive_keys(event.as_object().unwrap(), kind).into_vec()
+    derive_keys(event.into(), kind).into_vec()
 }
 
 fn user(text: &str) -> IdentityKey {
