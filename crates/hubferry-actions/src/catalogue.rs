@@ -1,16 +1,14 @@
 //! All six actions of the destination as data: their fields, default mappings, triggers and sync modes
-//! (actions.md §3–§9). What [`ActionKind`](crate::ActionKind) can deliver is a part of it.
+//! (actions.md §3–§9).
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::LazyLock;
 
-use hubferry_mapping::{FieldSchema, FieldType, Format, Schema};
-use serde_json::{Map, Value, json};
+use hubferry_mapping::{FieldSchema, Schema};
+use serde_json::{Map, Value};
 
-use crate::action::ActionKind;
-use crate::defaults::{either, path};
-use crate::{company, contact};
+use crate::plan::UnknownProperty;
+use crate::{behavioral_event, company, contact, custom_event, object, object_record};
 
 /// An action of the destination, by the slug of the reference destination.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -38,13 +36,14 @@ pub enum ActionSlug {
 pub struct UnknownSlug(String);
 
 /// What an action may do to records or event definitions.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
 pub enum SyncMode {
     /// Only create.
     Add,
     /// Only change.
     Update,
     /// Both.
+    #[default]
     Upsert,
 }
 
@@ -91,10 +90,10 @@ impl ActionSlug {
         match self {
             Self::UpsertContact => &contact::SCHEMA,
             Self::UpsertCompany => &company::SCHEMA,
-            Self::UpsertCustomObjectRecord => &OBJECT_RECORD,
-            Self::UpsertObject => &OBJECT,
-            Self::SendCustomBehavioralEvent => &BEHAVIORAL_EVENT,
-            Self::CustomEvent => &EVENT,
+            Self::UpsertCustomObjectRecord => &object_record::SCHEMA,
+            Self::UpsertObject => &object::SCHEMA,
+            Self::SendCustomBehavioralEvent => &behavioral_event::SCHEMA,
+            Self::CustomEvent => &custom_event::SCHEMA,
         }
     }
 
@@ -132,18 +131,35 @@ impl ActionSlug {
         }
     }
 
-    /// The action that delivers it, when this version has one.
+    /// What happens to a property HubSpot does not know, unless the mapping says it (actions.md §2.11, §6.3, §8.1):
+    /// whole objects of properties are filtered, what is mapped key by key has to exist, and where the mapping's own
+    /// fields ask for creation it is created.
     #[must_use]
-    pub const fn kind(self) -> Option<ActionKind> {
-        match self {
-            Self::UpsertContact => Some(ActionKind::UpsertContact),
-            Self::UpsertCompany => Some(ActionKind::UpsertCompany),
-            Self::UpsertCustomObjectRecord
-            | Self::UpsertObject
-            | Self::SendCustomBehavioralEvent
-            | Self::CustomEvent => None,
+    pub const fn default_unknown_property(self, hints: &PropertyHints) -> UnknownProperty {
+        let creates = match (self, hints.sync_mode) {
+            (Self::CustomEvent, SyncMode::Upsert | SyncMode::Update) => true,
+            (Self::UpsertObject, _) => hints.names_group && !hints.whole_object,
+            _ => false,
+        };
+        if creates {
+            UnknownProperty::Create
+        } else if hints.whole_object {
+            UnknownProperty::Drop
+        } else {
+            UnknownProperty::DeadLetter
         }
     }
+}
+
+/// What a mapping's fields say of its properties.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PropertyHints {
+    /// The sync mode.
+    pub sync_mode: SyncMode,
+    /// Whether a whole object is mapped rather than key by key.
+    pub whole_object: bool,
+    /// Whether a property group is named, in which missing properties can be created.
+    pub names_group: bool,
 }
 
 /// The default of a field: its own, else an object of its members' defaults.
@@ -179,150 +195,10 @@ impl fmt::Display for ActionSlug {
     }
 }
 
-static OBJECT_RECORD: LazyLock<Schema> = LazyLock::new(|| {
-    Schema::new(vec![
-        FieldSchema::text("objectType")
-            .label("Object Type")
-            .required(),
-        FieldSchema::object("properties")
-            .label("Properties")
-            .required(),
-        FieldSchema::boolean("createNewCustomRecord").label("Create a Record if Not Found"),
-        FieldSchema::object("customObjectSearchFields").label("Search Fields"),
-        FieldSchema::text("toObjectType").label("Object Type to Associate"),
-        FieldSchema::object("searchFieldsToAssociateCustomObjects")
-            .label("Search Fields of the Record to Associate"),
-        FieldSchema::text("associationLabel").label("Association Label"),
-    ])
-});
-
-static OBJECT: LazyLock<Schema> = LazyLock::new(|| {
-    let link = |name: &str, label: &str| {
-        FieldSchema::object(name)
-            .label(label)
-            .multiple()
-            .properties(vec![
-                FieldSchema::text("object_type")
-                    .label("Object Type")
-                    .required(),
-                FieldSchema::text("association_label")
-                    .label("Association Label")
-                    .required(),
-                FieldSchema::text("id_field_name")
-                    .label("Id Field Name")
-                    .required(),
-                FieldSchema::text("id_field_value").label("Id Field Value"),
-            ])
-    };
-    Schema::new(vec![
-        FieldSchema::object("object_details")
-            .label("Object Details")
-            .required()
-            .properties(vec![
-                FieldSchema::text("object_type")
-                    .label("Object Type")
-                    .required(),
-                FieldSchema::text("id_field_name")
-                    .label("Id Field Name")
-                    .required(),
-                FieldSchema::text("id_field_value")
-                    .label("Id Field Value")
-                    .required(),
-                FieldSchema::text("property_group").label("Property Group"),
-            ]),
-        FieldSchema::object("properties").label("Properties"),
-        FieldSchema::object("sensitive_properties").label("Sensitive Properties"),
-        FieldSchema::text("association_sync_mode")
-            .label("Association Sync Mode")
-            .required()
-            .choices(["upsert", "read"])
-            .default_mapping(json!("upsert")),
-        link("associations", "Associations"),
-        link("dissociations", "Dissociations"),
-        FieldSchema::object("list_details")
-            .label("List Details")
-            .properties(vec![
-                FieldSchema::boolean("connected_to_engage_audience")
-                    .label("Connected to an Audience"),
-                FieldSchema::text("list_name").label("List Name"),
-                FieldSchema::boolean("list_action").label("Add to or Remove from the List"),
-                FieldSchema::boolean("should_create_list").label("Create the List if Missing"),
-            ])
-            .default_mapping(
-                json!({"connected_to_engage_audience": false, "should_create_list": true}),
-            ),
-        FieldSchema::boolean("enable_batching")
-            .label("Send Batch Data")
-            .default_mapping(json!(true)),
-        FieldSchema::integer("batch_size")
-            .label("Batch Size")
-            .required()
-            .default_mapping(json!(100)),
-        FieldSchema::text("batch_keys")
-            .label("Batch Keys")
-            .multiple()
-            .default_mapping(json!(["list_details"])),
-        FieldSchema::text("timestamp")
-            .label("Timestamp")
-            .default_mapping(path("$.timestamp")),
-        FieldSchema::object("traits_or_props")
-            .label("Traits or Properties")
-            .default_mapping(either("$.properties", "$.traits")),
-        FieldSchema::text("computation_key")
-            .label("Audience Key")
-            .default_mapping(path("$.context.personas.computation_key")),
-        FieldSchema::text("computation_class")
-            .label("Audience Class")
-            .default_mapping(path("$.context.personas.computation_class")),
-    ])
-});
-
-static BEHAVIORAL_EVENT: LazyLock<Schema> = LazyLock::new(|| {
-    Schema::new(vec![
-        FieldSchema::text("eventName")
-            .label("Event Name")
-            .required(),
-        FieldSchema::date_time("occurredAt")
-            .label("Event Timestamp")
-            .default_mapping(path("$.timestamp")),
-        FieldSchema::text("email")
-            .label("Email Address")
-            .format(Format::Email)
-            .default_mapping(either("$.properties.email", "$.context.traits.email")),
-        FieldSchema::text("utk").label("User Token"),
-        FieldSchema::text("objectId").label("Record ID"),
-        FieldSchema::object("properties").label("Event Properties"),
-    ])
-});
-
-static EVENT: LazyLock<Schema> = LazyLock::new(|| {
-    Schema::new(vec![
-        FieldSchema::text("event_name")
-            .label("Event Name")
-            .required(),
-        FieldSchema::object("record_details")
-            .label("Associated Record")
-            .required()
-            .properties(vec![
-                FieldSchema::text("object_type")
-                    .label("Object Type")
-                    .required(),
-                FieldSchema::number("object_id").label("Record ID"),
-                FieldSchema::text("email")
-                    .label("Email Address")
-                    .format(Format::Email)
-                    .default_mapping(either("$.properties.email", "$.context.traits.email")),
-                FieldSchema::text("utk").label("User Token"),
-            ]),
-        FieldSchema::object("properties").label("Event Properties"),
-        FieldSchema::new("occurred_at", FieldType::DateTime)
-            .label("Event Timestamp")
-            .default_mapping(path("$.timestamp")),
-    ])
-});
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use hubferry_mapping::{CleanOptions, Mapping};
 

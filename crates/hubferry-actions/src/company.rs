@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, LazyLock};
 
-use hubferry_event::{Event, EventTime, IdentityKey};
+use hubferry_event::{Event, IdentityKey};
 use hubferry_mapping::{FieldSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use crate::action::{ActionSettings, Refusal, RefusalCode};
+use crate::action::{ActionSettings, Planning, Refusal, RefusalCode};
 use crate::contact::stage_of;
 use crate::defaults::{either, path};
 use crate::nouns::{
@@ -14,10 +14,12 @@ use crate::nouns::{
     RecordRef,
 };
 use crate::plan::{
-    AssociateStep, Existing, Lifecycle, Person, Plan, Policy, RecordPlan, RecordStep, SearchBy,
-    ValueKind, WhenFound, WhenMissing, Work,
+    AssociateStep, Existing, Lifecycle, Person, Plan, RecordPlan, RecordStep, SearchBy, ValueKind,
+    WhenFound, WhenMissing, Work,
 };
-use crate::values::{LIFECYCLE_STAGE, flatten, normalise_stage, put, take_text};
+use crate::values::{
+    LIFECYCLE_STAGE, creation_of, flatten, normalise_stage, put_among, search_fields, take_text,
+};
 
 /// The declared fields that are properties, in the order in which they are written.
 const STANDARD: [&str; 11] = [
@@ -89,11 +91,9 @@ pub(crate) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
 
 pub(crate) fn plan(
     mut payload: Map<String, Value>,
-    event: &Event,
-    time: EventTime,
-    settings: &ActionSettings,
-    policy: &Arc<Policy>,
+    planning: &Planning<'_>,
 ) -> Result<Plan, Refusal> {
+    let (settings, policy) = (planning.settings, planning.policy);
     let group_id = take_text(&mut payload, "groupid").unwrap_or_default();
     if group_id.is_empty() {
         return Err(Refusal {
@@ -102,9 +102,10 @@ pub(crate) fn plan(
             message: "groupid is blank: a company is found by it".to_owned(),
         });
     }
+    let creation = creation_of(&payload, &ObjectType::companies(), policy);
     let create = payload.remove("createNewCompany") != Some(Value::Bool(false));
     let associate = payload.remove("associateContact") != Some(Value::Bool(false));
-    let search = search_fields(&mut payload, settings);
+    let search = search_fields(payload.remove("companysearchfields"), settings);
     let mut properties = properties(&mut payload, settings)?;
     normalise_stage(&mut properties);
     if policy.lifecycle == Lifecycle::Never {
@@ -134,10 +135,10 @@ pub(crate) fn plan(
         },
         person: Person::new(),
         needs: Some(group_id_definition(&settings.group_id_property)),
-        creation: None,
+        creation,
     };
     let person = if associate {
-        person_of(event)
+        person_of(planning.event)
     } else {
         Person::new()
     };
@@ -148,7 +149,7 @@ pub(crate) fn plan(
         kind: AssociationType::company_to_contact(),
     });
     Ok(Plan {
-        time,
+        time: planning.time,
         work: Work::Record(Box::new(RecordPlan {
             associate,
             ..RecordPlan::only(record)
@@ -172,20 +173,6 @@ fn group_id_definition(name: &PropertyName) -> PropertyDefinition {
     }
 }
 
-fn search_fields(payload: &mut Map<String, Value>, settings: &ActionSettings) -> Properties {
-    let Some(Value::Object(fields)) = payload.remove("companysearchfields") else {
-        return Properties::new();
-    };
-    // A null says nothing about a company; an empty text would match every company without a value.
-    let skip_nulls = ActionSettings {
-        nulls: crate::action::Nulls::Skip,
-        ..settings.clone()
-    };
-    let mut fields = flatten(fields, &skip_nulls);
-    fields.retain(|(_, value)| !value.expose().is_empty());
-    fields
-}
-
 fn properties(
     payload: &mut Map<String, Value>,
     settings: &ActionSettings,
@@ -200,9 +187,7 @@ fn properties(
         if others.contains_key(settings.group_id_property.as_str()) {
             return Err(reserved(&settings.group_id_property));
         }
-        for (name, value) in flatten(others, settings) {
-            put(&mut properties, name, value);
-        }
+        put_among(&mut properties, flatten(others, settings));
     }
     for (name, value) in &mut properties {
         if name.as_str() == "domain" {
@@ -263,13 +248,16 @@ fn text_at<'a>(root: &'a Value, path: &[&str]) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::{Action, ActionKind};
+    use hubferry_event::EventTime;
+
+    use crate::action::Action;
+    use crate::catalogue::ActionSlug;
     use crate::plan::DeliveryKey;
     use crate::test_settings::settings;
 
     fn planned(payload: &Value, event: &Value) -> Result<Plan, Refusal> {
         let event = Event::from_value(event.clone()).unwrap();
-        let action = Action::new(ActionKind::UpsertCompany, settings());
+        let action = Action::new(ActionSlug::UpsertCompany, settings());
         let payload = payload.as_object().unwrap().clone();
         action.plan(
             payload,
@@ -345,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn search_fields_without_a_value_are_ignored() {
+    fn k10_search_fields_without_a_value_are_ignored() {
         let payload = json!({"groupid": "g", "companysearchfields": {"domain": " acme.io ", "name": null, "city": ""}});
         let plan = planned(&payload, &group()).unwrap();
         let Existing::Search(fields) = &plan.record().unwrap().record.existing else {
@@ -366,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn the_group_id_property_is_reserved_whatever_its_value() {
+    fn k9_the_group_id_property_is_reserved_whatever_its_value() {
         let payload = json!({"groupid": "g", "properties": {"segment_group_id": ""}});
         assert_eq!(
             planned(&payload, &group()).unwrap_err().code.as_str(),
@@ -380,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_is_reduced_to_its_host() {
+    fn k15_a_domain_is_reduced_to_its_host() {
         for (given, host) in [
             ("acme.io", "acme.io"),
             ("WWW.Acme.io", "acme.io"),
@@ -389,6 +377,26 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(host_of(given), host, "{given}");
+        }
+    }
+
+    #[test]
+    fn k3_search_fields_are_all_to_be_equal_unless_the_mapping_says_any() {
+        let payload =
+            json!({"groupid": "g", "companysearchfields": {"domain": "a.io", "name": "A"}});
+        let plan = planned(&payload, &group()).unwrap();
+        let Existing::Search(search) = &plan.record().unwrap().record.existing else {
+            panic!("a search")
+        };
+        assert_eq!(search.mode, crate::plan::MatchMode::All);
+        assert_eq!(search.fields.len(), 2);
+    }
+
+    #[test]
+    fn k8_k17_group_ids_are_one_key_however_they_are_written() {
+        for id in [json!("42"), json!(42), json!(" 42 ")] {
+            let plan = planned(&json!({ "groupid": id }), &group()).unwrap();
+            assert_eq!(&*plan.record().unwrap().record.record.value, "42");
         }
     }
 }

@@ -2,18 +2,18 @@
 
 use std::sync::{Arc, LazyLock};
 
-use hubferry_event::{Event, EventTime, IdentityKey};
+use hubferry_event::{Event, IdentityKey};
 use hubferry_mapping::{FieldSchema, Format, Schema};
 use serde_json::{Map, Value};
 
-use crate::action::{ActionSettings, Refusal, RefusalCode};
+use crate::action::{ActionSettings, Planning, Refusal, RefusalCode};
 use crate::defaults::{either, path};
 use crate::nouns::{ObjectType, Properties, PropertyName, PropertyText, RecordRef};
 use crate::plan::{
-    Existing, Lifecycle, LifecycleStage, Person, Plan, Policy, RecordPlan, RecordStep, WhenFound,
+    Existing, Lifecycle, LifecycleStage, Person, Plan, RecordPlan, RecordStep, WhenFound,
     WhenMissing, Work,
 };
-use crate::values::{LIFECYCLE_STAGE, flatten, normalise_stage, put, take_text};
+use crate::values::{LIFECYCLE_STAGE, creation_of, flatten, normalise_stage, put_among, take_text};
 
 /// The declared fields that are properties, in the order in which they are written.
 const STANDARD: [&str; 11] = [
@@ -78,21 +78,21 @@ pub(crate) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
 
 pub(crate) fn plan(
     mut payload: Map<String, Value>,
-    event: &Event,
-    time: EventTime,
-    settings: &ActionSettings,
-    policy: &Arc<Policy>,
+    planning: &Planning<'_>,
 ) -> Result<Plan, Refusal> {
+    let (settings, policy) = (planning.settings, planning.policy);
     let email = take_text(&mut payload, "email")
         .unwrap_or_default()
         .to_lowercase();
     if email.is_empty() {
-        return Err(Refusal {
-            code: RefusalCode::PayloadInvalid,
-            property: Some(PropertyName::new("email")),
-            message: "email is required: a contact is found by it".to_owned(),
-        });
+        let message = "email is required: a contact is found by it";
+        return Err(Refusal::new(
+            RefusalCode::PayloadInvalid,
+            Some("email"),
+            message,
+        ));
     }
+    let creation = creation_of(&payload, &ObjectType::contacts(), policy);
     let mut properties = properties(&mut payload, settings);
     settle_email(&mut properties, &email, settings)?;
     normalise_stage(&mut properties);
@@ -110,12 +110,12 @@ pub(crate) fn plan(
         existing: Existing::ById,
         when_missing: WhenMissing::Create,
         when_found: WhenFound::Write,
-        person: person_of(event, &email),
+        person: person_of(planning.event, &email),
         needs: None,
-        creation: None,
+        creation,
     };
     Ok(Plan {
-        time,
+        time: planning.time,
         work: Work::Record(Box::new(RecordPlan::only(record))),
         policy: Arc::clone(policy),
     })
@@ -130,9 +130,7 @@ fn properties(payload: &mut Map<String, Value>, settings: &ActionSettings) -> Pr
         }
     }
     if let Some(Value::Object(others)) = payload.remove("properties") {
-        for (name, value) in flatten(others, settings) {
-            put(&mut properties, name, value);
-        }
+        put_among(&mut properties, flatten(others, settings));
     }
     properties
 }
@@ -187,7 +185,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::action::{Action, ActionKind};
+    use hubferry_event::EventTime;
+
+    use crate::action::Action;
+    use crate::catalogue::ActionSlug;
     use crate::plan::DeliveryKey;
     use crate::test_settings::settings;
     use hubferry_mapping::{CleanOptions, Mapping};
@@ -210,7 +211,7 @@ mod tests {
         };
         let valid = SCHEMA.validate(payload, &CleanOptions::default()).unwrap();
         let event = Event::from_value(event.clone()).unwrap();
-        let action = Action::new(ActionKind::UpsertContact, settings);
+        let action = Action::new(ActionSlug::UpsertContact, settings);
         action.plan(
             valid.payload,
             &event,
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_is_compared_lower_cased_wherever_it_was_mapped() {
+    fn c14_c15_a_stage_is_compared_trimmed_and_lower_cased_wherever_it_was_mapped() {
         let event = identify(&json!({"email": "a@b.co"}));
         for more in [
             json!({"lifecyclestage": " Lead "}),
@@ -306,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn another_e_mail_among_the_properties_is_refused_unless_allowed() {
+    fn c19_another_e_mail_among_the_properties_is_refused_unless_allowed() {
         let event = identify(&json!({"email": "a@b.co"}));
         let more = json!({"properties": {"email": "other@b.co"}});
         let refusal = planned(&event, &more, settings()).unwrap_err();
@@ -326,5 +327,39 @@ mod tests {
         );
         let same = json!({"properties": {"email": "A@B.co"}});
         assert!(written(&planned(&event, &same, settings()).unwrap()).is_empty());
+    }
+
+    #[test]
+    fn c5_c20_c21_the_key_and_the_standard_fields_are_trimmed_and_the_key_is_lower_cased() {
+        let event = identify(&json!({"email": "  V@B.dz ", "phone": " 1 ", "first_name": " x "}));
+        let plan = planned(&event, &json!({}), settings()).unwrap();
+        assert_eq!(&*plan.record().unwrap().record.record.value, "v@b.dz");
+        assert_eq!(written(&plan), [("firstname", "x"), ("phone", "1")]);
+    }
+
+    #[test]
+    fn c6_an_empty_text_in_a_declared_field_clears_nothing_by_default() {
+        let event = identify(&json!({"email": "a@b.co", "phone": "", "plan": ""}));
+        let more = json!({"properties": {"plan": {"@path": "$.traits.plan"}}});
+        let plan = planned(&event, &more, settings()).unwrap();
+        assert_eq!(written(&plan), [("plan", "")]);
+    }
+
+    #[test]
+    fn missing_properties_are_created_when_the_mapping_says_so() {
+        let event = identify(&json!({"email": "a@b.co"}));
+        let mut creates = settings();
+        creates.policy.unknown_property = crate::plan::UnknownProperty::Create;
+        let more = json!({"properties": {"visits": 3, "vip": true, "plan": "pro"}});
+        let plan = planned(&event, &more, creates).unwrap();
+        let creation = plan.record().unwrap().record.creation.as_ref().unwrap();
+        assert_eq!(&*creation.group, "contactinformation");
+        assert_eq!(
+            creation.kinds,
+            [
+                (PropertyName::new("visits"), crate::plan::ValueKind::Number),
+                (PropertyName::new("vip"), crate::plan::ValueKind::Boolean)
+            ]
+        );
     }
 }

@@ -1,25 +1,39 @@
 //! The actions and HubSpot's nouns: a validated payload in, a plan of steps out.
 //!
-//! An [`Action`] knows its fields ([`ActionKind::schema`]), the mappings and trigger a new mapping starts from, and how a
-//! payload becomes a [`Plan`]: the record to write and the association to make afterwards. Everything here is pure; what
-//! HubSpot has to say about a plan is the scheduler's business.
+//! An [`Action`] is one of six ([`ActionSlug`]): it knows its fields, the mapping and trigger a new mapping starts from, and
+//! how a payload becomes a [`Plan`]: a record with its associations and its list, or one occurrence of a custom event. Once
+//! the portal's schema is known, [`fit`] and [`fit_occurrence`] turn a step's values into what its properties take, and say
+//! what has to be created or left out. Everything here is pure; what HubSpot has to say about a plan is the scheduler's
+//! business.
 
 mod action;
+mod association;
+mod behavioral_event;
 mod catalogue;
+mod clean;
 mod company;
 mod contact;
+mod convert;
+mod custom_event;
 mod defaults;
+mod email;
 mod fit;
+mod moment;
 mod nouns;
+mod object;
+mod object_record;
 mod occurrence;
+mod occurrence_of;
 mod plan;
 mod portal;
 #[cfg(test)]
 mod test_settings;
 mod values;
 
-pub use action::{Action, ActionKind, ActionSettings, Nulls, Refusal, RefusalCode, UnknownAction};
-pub use catalogue::{ActionSlug, SyncMode, UnknownSlug};
+pub use action::{
+    Action, ActionSettings, InvalidEmail, NameFix, Nulls, PlanNote, Planned, Refusal, RefusalCode,
+};
+pub use catalogue::{ActionSlug, PropertyHints, SyncMode, UnknownSlug};
 pub use fit::{
     DropReason, EventPropertyDefinition, Fitted, FittedOccurrence, Misfit, MisfitCode, fit,
     fit_occurrence,

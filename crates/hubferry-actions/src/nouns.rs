@@ -61,6 +61,19 @@ impl ObjectType {
         }
     }
 
+    /// The property group in which a portal keeps the usual properties of the type; `None` where no such is known.
+    #[must_use]
+    pub fn usual_group(&self) -> Option<&'static str> {
+        match self.as_str() {
+            "contacts" => Some("contactinformation"),
+            "companies" => Some("companyinformation"),
+            "deals" => Some("dealinformation"),
+            "tickets" => Some("ticketinformation"),
+            "products" => Some("productinformation"),
+            _ => None,
+        }
+    }
+
     /// `contacts`.
     #[must_use]
     pub fn contacts() -> Self {
@@ -224,7 +237,32 @@ pub struct AssociationType {
     pub type_id: u32,
 }
 
+/// The categories of association types (hubspot-api.md §4).
+const CATEGORIES: [&str; 4] = [
+    "HUBSPOT_DEFINED",
+    "USER_DEFINED",
+    "INTEGRATOR_DEFINED",
+    "WORK",
+];
+
 impl AssociationType {
+    /// The form of [`AssociationType::parse`], for messages.
+    pub const FORM: &'static str =
+        "CATEGORY:number as HubSpot lists its labels, such as HUBSPOT_DEFINED:279";
+
+    /// Takes `CATEGORY:number`, as a mapping says it; `None` for anything else.
+    #[must_use]
+    pub fn parse(label: &str) -> Option<Self> {
+        let (category, number) = label.split_once(':')?;
+        let category = category.trim().to_ascii_uppercase();
+        let type_id: u32 = number.trim().parse().ok()?;
+        let is_known = CATEGORIES.contains(&category.as_str()) && type_id > 0;
+        is_known.then(|| Self {
+            category: Arc::from(category),
+            type_id,
+        })
+    }
+
     /// Company to contact, unlabelled: HUBSPOT_DEFINED 280 (developers.hubspot.com, "Associate records", read 2026-11-23).
     #[must_use]
     pub fn company_to_contact() -> Self {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hubferry_mapping::js_text;
 use serde_json::Value;
 
+use crate::fit::EventPropertyDefinition;
 use crate::nouns::{ObjectType, PropertyName, RecordId};
 use crate::plan::{Person, ValueKind};
 
@@ -81,6 +82,26 @@ pub struct EventValue {
     kind: ValueKind,
 }
 
+impl OccurrenceStep {
+    /// The properties that its definition needs, when that has to be created: at most as many as HubSpot takes. A value
+    /// that says nothing of its kind needs none.
+    #[must_use]
+    pub fn wanted_properties(&self) -> Vec<EventPropertyDefinition> {
+        let telling = self
+            .properties
+            .iter()
+            .filter(|(_, value)| !value.expose().is_empty());
+        telling
+            .take(MAX_EVENT_PROPERTIES)
+            .map(|(name, value)| EventPropertyDefinition {
+                event: self.event.clone(),
+                name: name.clone(),
+                kind: value.kind(),
+            })
+            .collect()
+    }
+}
+
 impl EventName {
     /// Takes the name as it is to be asked for.
     #[must_use]
@@ -120,6 +141,10 @@ impl EventValue {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.text
+    }
+
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.text)
     }
 
     /// Its kind.

@@ -1,10 +1,13 @@
 //! From JSON to the texts HubSpot takes (actions.md §2.2).
 
+use std::sync::Arc;
+
 use hubferry_mapping::js_text;
 use serde_json::{Map, Value};
 
 use crate::action::{ActionSettings, Nulls};
-use crate::nouns::{Properties, PropertyName, PropertyText};
+use crate::nouns::{ObjectType, Properties, PropertyName, PropertyText};
+use crate::plan::{Creation, Policy, UnknownProperty, ValueKind};
 
 /// The internal name of the lifecycle stage, whose values are compared lower-cased.
 pub(crate) const LIFECYCLE_STAGE: &str = "lifecyclestage";
@@ -30,7 +33,8 @@ pub(crate) fn flatten(object: Map<String, Value>, settings: &ActionSettings) -> 
         .collect()
 }
 
-fn flat(value: Value, settings: &ActionSettings) -> Option<String> {
+/// The text of one member of a property object; `None` for a null that says nothing.
+pub(crate) fn flat(value: Value, settings: &ActionSettings) -> Option<String> {
     match value {
         Value::Null => match settings.nulls {
             Nulls::Skip => None,
@@ -56,12 +60,52 @@ fn joined(elements: &[Value], skip_nulls: bool) -> String {
     texts.join(";")
 }
 
-/// Puts a property in, or in the place of an earlier one of the same name.
-pub(crate) fn put(properties: &mut Properties, name: PropertyName, value: PropertyText) {
-    match properties.iter_mut().find(|(n, _)| *n == name) {
-        Some(slot) => slot.1 = value,
-        None => properties.push((name, value)),
+/// The property values a search goes by: a null says nothing about a record, and an empty text would match every record
+/// without a value.
+pub(crate) fn search_fields(written: Option<Value>, settings: &ActionSettings) -> Properties {
+    let Some(Value::Object(mut fields)) = written else {
+        return Properties::new();
+    };
+    fields.retain(|_, value| !value.is_null());
+    let mut fields = flatten(fields, settings);
+    fields.retain(|(_, value)| !value.expose().is_empty());
+    fields
+}
+
+/// Puts properties beside others, or in the place of those of the same name. `more` names nothing twice.
+pub(crate) fn put_among(properties: &mut Properties, more: Properties) {
+    let before = properties.len();
+    for (name, value) in more {
+        match properties[..before].iter_mut().find(|(n, _)| *n == name) {
+            Some(slot) => slot.1 = value,
+            None => properties.push((name, value)),
+        }
     }
+}
+
+/// How the properties of a payload are created where they are missing; `None` when the mapping does not want that.
+pub(crate) fn creation_of(
+    payload: &Map<String, Value>,
+    object: &ObjectType,
+    policy: &Policy,
+) -> Option<Creation> {
+    if policy.unknown_property != UnknownProperty::Create {
+        return None;
+    }
+    let others = payload.get("properties").and_then(Value::as_object);
+    let kinds = others.into_iter().flatten().filter_map(|(name, value)| {
+        let kind = match value {
+            Value::Number(_) => ValueKind::Number,
+            Value::Bool(_) => ValueKind::Boolean,
+            _ => return None,
+        };
+        Some((PropertyName::new(name), kind))
+    });
+    Some(Creation {
+        group: Arc::from(object.usual_group().unwrap_or_default()),
+        sensitive: Vec::new(),
+        kinds: kinds.collect(),
+    })
 }
 
 /// Lower-cases a lifecycle stage wherever it was mapped; internal values are lower-case (hubspot-api.md §10.2).
