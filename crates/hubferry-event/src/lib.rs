@@ -30,6 +30,6 @@ pub use lenient::parse_lenient_timestamp;
 pub use malformed::{Malformed, MalformedCode};
 pub use message::{Element, Format, ReadLimits, Reading, read_message};
 pub use message_id::synthetic_message_id;
-pub use number::{float_text, number_text};
+pub use number::{digits_text, float_text, number_text};
 pub use time::{EventTime, parse_timestamp, parse_timestamp_text};
-pub use view::{Json, JsonKind};
+pub use view::{Json, JsonKind, Key};

@@ -9,8 +9,9 @@ pub fn number_text(number: &Number) -> String {
     digits_text(number.as_str())
 }
 
-/// The same of the number's digits.
-pub(crate) fn digits_text(text: &str) -> String {
+/// The same of a number that is given as its JSON text.
+#[must_use]
+pub fn digits_text(text: &str) -> String {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return if digits == "0" { digits } else { text }.to_owned();

@@ -120,30 +120,34 @@ impl Tape {
         self.cell(place).next
     }
 
-    /// The value of an object's member.
-    pub(crate) fn member(&self, object: u32, key: &str) -> Option<u32> {
+    /// The value of an object's member; `print` is the fingerprint of the key.
+    pub(crate) fn member(&self, object: u32, key: &str, print: u32) -> Option<u32> {
         let cell = self.cell(object);
         if cell.kind != CellKind::Object {
             return None;
         }
-        let wanted = fingerprint(key.as_bytes());
         if cell.length > SMALL {
-            let shelf = self.shelf(cell)?;
-            let order = |place: &u32| {
-                let print = self.cell(*place).next;
-                print.cmp(&wanted).then_with(|| self.text(*place).cmp(key))
-            };
-            let found = shelf.binary_search_by(order).ok()?;
-            return Some(shelf.get(found)? + 1);
+            return self.shelved_member(cell, key, print);
         }
         let mut place = object + 1;
         for _ in 0..cell.length {
-            if self.cell(place).next == wanted && self.text(place) == key {
+            let [name, value] = self.cells.get(place as usize..)?.first_chunk()?;
+            if name.next == print && self.text(place) == key {
                 return Some(place + 1);
             }
-            place = self.cell(place + 1).next;
+            place = value.next;
         }
         None
+    }
+
+    fn shelved_member(&self, object: Cell, key: &str, print: u32) -> Option<u32> {
+        let shelf = self.shelf(object)?;
+        let order = |place: &u32| {
+            let other = self.cell(*place).next;
+            other.cmp(&print).then_with(|| self.text(*place).cmp(key))
+        };
+        let found = shelf.binary_search_by(order).ok()?;
+        Some(shelf.get(found)? + 1)
     }
 
     /// The element of a list.
@@ -169,7 +173,7 @@ impl Tape {
 }
 
 /// Tells most keys apart without looking at them.
-fn fingerprint(key: &[u8]) -> u32 {
+pub(crate) fn fingerprint(key: &[u8]) -> u32 {
     let at = |index: usize| key.get(index).copied().unwrap_or_default();
     let [length, ..] = key.len().to_le_bytes();
     u32::from_le_bytes([

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Number, Value};
 
-use crate::tape::{CellKind, Tape};
+use crate::tape::{CellKind, Tape, fingerprint};
 
 /// A borrowed JSON value: a part of an event that was read but not yet made a [`Value`], or a [`Value`].
 ///
@@ -143,7 +143,20 @@ impl<'a> Json<'a> {
             Place::Value(Value::Object(members)) => member(members, key).map(Json::from),
             Place::Value(_) => None,
             Place::Cell(document, place) => {
-                let member = document.tape.member(place, key)?;
+                let print = fingerprint(key.as_bytes());
+                let member = document.tape.member(place, key, print)?;
+                Some(Self(Place::Cell(document, member)))
+            }
+        }
+    }
+
+    /// The same for a key that is looked for in many objects.
+    #[must_use]
+    pub fn member(self, key: &Key) -> Option<Json<'a>> {
+        match self.0 {
+            Place::Value(_) => self.get(&key.text),
+            Place::Cell(document, place) => {
+                let member = document.tape.member(place, &key.text, key.print)?;
                 Some(Self(Place::Cell(document, member)))
             }
         }
@@ -219,13 +232,38 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// The value itself. For a part of an event that is no [`Value`] yet the whole event becomes one, once.
+    /// The value itself. For a part of an event that is no [`Value`] yet the member of the event that it is in becomes
+    /// one, once.
     #[must_use]
     pub fn value(self) -> &'a Value {
         match self.0 {
             Place::Value(value) => value,
             Place::Cell(document, place) => document.value_at(place),
         }
+    }
+}
+
+/// The key of a member, prepared once to be looked for often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    text: Box<str>,
+    print: u32,
+}
+
+impl Key {
+    /// Prepares a key.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self {
+            text: text.into(),
+            print: fingerprint(text.as_bytes()),
+        }
+    }
+
+    /// The key as it stands in objects.
+    #[must_use]
+    pub const fn as_str(&self) -> &str {
+        &self.text
     }
 }
 
@@ -252,20 +290,24 @@ fn member<'a>(members: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
         .find_map(|(name, value)| (name == key).then_some(value))
 }
 
+/// Stands for a place that is none of the document's, which nothing makes.
 static NULL: Value = Value::Null;
 
-/// A JSON text that was read, and the value it stands for as soon as somebody wants it whole.
+/// A JSON text that was read, and the values it stands for as soon as somebody wants them whole.
 #[derive(Clone)]
 pub(crate) struct Document {
     tape: Tape,
-    value: OnceLock<Value>,
+    whole: OnceLock<Value>,
+    /// The values of the root's members or elements, each as soon as somebody wants it.
+    parts: OnceLock<Box<[OnceLock<Value>]>>,
 }
 
 impl Document {
     pub(crate) const fn new(tape: Tape) -> Self {
         Self {
             tape,
-            value: OnceLock::new(),
+            whole: OnceLock::new(),
+            parts: OnceLock::new(),
         }
     }
 
@@ -303,40 +345,51 @@ impl Document {
 
     /// The value whose cell this is: the same steps that lead to the cell lead to the value.
     fn value_at(&self, wanted: u32) -> &Value {
-        let mut value = self.value.get_or_init(|| self.copy(0));
-        let mut place = 0;
+        if wanted == 0 {
+            return self.whole.get_or_init(|| self.copy(0));
+        }
+        let Some((index, mut place)) = self.child(0, wanted) else {
+            return &NULL;
+        };
+        let parts = self.parts.get_or_init(|| {
+            let count = self.tape.length(0);
+            (0..count).map(|_| OnceLock::new()).collect()
+        });
+        let Some(part) = parts.get(index) else {
+            return &NULL;
+        };
+        let mut value = part.get_or_init(|| self.copy(place));
         while place != wanted {
+            let Some((index, child)) = self.child(place, wanted) else {
+                return &NULL;
+            };
             let inside = match value {
-                Value::Object(members) => self.step(members.values(), place + 2, 1, wanted),
-                Value::Array(items) => self.step(items.iter(), place + 1, 0, wanted),
+                Value::Object(members) => members.values().nth(index),
+                Value::Array(items) => items.get(index),
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
             };
-            match inside {
-                Some((at, inner)) => (place, value) = (at, inner),
-                // Not a place of this document, which nothing makes.
-                None => return &NULL,
-            }
+            (place, value) = (child, inside.unwrap_or(&NULL));
         }
         value
     }
 
-    /// The child in which the wanted cell lies; between the cells of two children stand `keys` others.
-    fn step<'v>(
-        &self,
-        mut children: impl Iterator<Item = &'v Value>,
-        first: u32,
-        keys: u32,
-        wanted: u32,
-    ) -> Option<(u32, &'v Value)> {
-        let mut at = first;
-        loop {
-            let child = children.next()?;
+    /// The member or element in which the wanted cell lies, counted from 0, and its place.
+    fn child(&self, of: u32, wanted: u32) -> Option<(usize, u32)> {
+        // Before the value of a member stands its key.
+        let keys = match self.tape.kind(of) {
+            CellKind::Object => 1,
+            CellKind::Array => 0,
+            _ => return None,
+        };
+        let mut at = of + 1 + keys;
+        for index in 0..self.tape.length(of) {
             let next = self.tape.next(at);
             if wanted < next {
-                return Some((at, child));
+                return Some((index as usize, at));
             }
             at = next + keys;
         }
+        None
     }
 }
 

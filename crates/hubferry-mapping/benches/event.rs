@@ -63,10 +63,19 @@ fn contact_schema() -> Schema {
 /// From the bytes to the checked payload.
 fn whole(trigger: &Trigger, mapping: &Mapping, schema: &Schema) -> Option<Map<String, Value>> {
     let event = Event::parse(black_box(IDENTIFY).as_bytes()).ok()?;
-    if !trigger.matches(event.root()) {
+    validated(&event, trigger, mapping, schema)
+}
+
+fn validated(
+    event: &Event,
+    trigger: &Trigger,
+    mapping: &Mapping,
+    schema: &Schema,
+) -> Option<Map<String, Value>> {
+    if !trigger.matches(event) {
         return None;
     }
-    let Value::Object(payload) = mapping.resolve(event.root()).ok()?? else {
+    let Value::Object(payload) = mapping.resolve(event).ok()?? else {
         return None;
     };
     let validated = schema.validate(payload, &CleanOptions::default()).ok()?;
@@ -89,12 +98,12 @@ fn event(criterion: &mut Criterion) {
     });
     let parsed = Event::parse(IDENTIFY.as_bytes()).expect("the event is one");
     group.bench_function("trigger", |b| {
-        b.iter(|| trigger.matches(black_box(parsed.root())))
+        b.iter(|| trigger.matches(black_box(&parsed)))
     });
     group.bench_function("resolve", |b| {
-        b.iter(|| mapping.resolve(black_box(parsed.root())))
+        b.iter(|| mapping.resolve(black_box(&parsed)))
     });
-    let Ok(Some(Value::Object(payload))) = mapping.resolve(parsed.root()) else {
+    let Ok(Some(Value::Object(payload))) = mapping.resolve(&parsed) else {
         return;
     };
     group.bench_function("validate", |b| {
@@ -104,6 +113,53 @@ fn event(criterion: &mut Criterion) {
             criterion::BatchSize::SmallInput,
         );
     });
+    group.finish();
+}
+
+/// The whole path on one thread and on two, each with its own events.
+fn cores(criterion: &mut Criterion) {
+    let trigger = Trigger::parse_checked("type = \"identify\" and traits.email != null")
+        .expect("the trigger is right");
+    let (mapping, schema) = (contact_mapping(), contact_schema());
+    let mut group = criterion.benchmark_group("cores");
+    const EVENTS: u64 = 20_000;
+    for threads in [1_u64, 2] {
+        group.throughput(Throughput::Elements(threads * EVENTS));
+        group.bench_function(threads.to_string(), |b| {
+            b.iter(|| {
+                std::thread::scope(|scope| {
+                    for _ in 0..threads {
+                        scope.spawn(|| {
+                            for _ in 0..EVENTS {
+                                black_box(whole(&trigger, &mapping, &schema));
+                            }
+                        });
+                    }
+                });
+            });
+        });
+    }
+    group.finish();
+}
+
+/// A large event of which the mapping reads nothing more costs its reading, not a tree.
+fn ballast(criterion: &mut Criterion) {
+    let trigger = Trigger::parse_checked("type = \"identify\"").expect("the trigger is right");
+    let (mapping, schema) = (contact_mapping(), contact_schema());
+    let mut group = criterion.benchmark_group("ballast");
+    for kib in [0_usize, 16, 64] {
+        let list: Vec<Value> = (0..kib * 16)
+            .map(|n| json!({"sku": format!("item {n:06}"), "price": 12.5, "seen": true, "tag": "abcde"}))
+            .collect();
+        let text = IDENTIFY.replacen('{', &format!("{{\"unused\":{},", json!(list)), 1);
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        group.bench_function(format!("{kib} KiB"), |b| {
+            b.iter(|| {
+                let event = Event::parse(black_box(text.as_bytes())).ok()?;
+                validated(&event, &trigger, &mapping, &schema)
+            });
+        });
+    }
     group.finish();
 }
 
@@ -123,7 +179,7 @@ fn fields(criterion: &mut Criterion) {
         let mapping = Mapping::compile(&Value::Object(members)).expect("the mapping is right");
         group.throughput(Throughput::Elements(u64::from(count)));
         group.bench_function(count.to_string(), |b| {
-            b.iter(|| mapping.resolve(black_box(parsed.root())));
+            b.iter(|| mapping.resolve(black_box(&parsed)));
         });
     }
     group.finish();
@@ -133,10 +189,8 @@ fn liquid(criterion: &mut Criterion) {
     let parsed = Event::parse(IDENTIFY.as_bytes()).expect("the event is one");
     let text = "{% if traits.plan == \"enterprise\" %}{{ traits.first_name | upcase }} of {{ traits.company }}{% endif %}";
     let mapping = Mapping::compile(&json!({"x": {"@liquid": text}})).expect("the mapping is right");
-    criterion.bench_function("liquid", |b| {
-        b.iter(|| mapping.resolve(black_box(parsed.root())))
-    });
+    criterion.bench_function("liquid", |b| b.iter(|| mapping.resolve(black_box(&parsed))));
 }
 
-criterion_group!(benches, event, fields, liquid);
+criterion_group!(benches, event, cores, ballast, fields, liquid);
 criterion_main!(benches);

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use serde_json::Value;
+use hubferry_event::{Json, JsonKind};
 
 use crate::fault::ResolveError;
 
@@ -50,16 +50,17 @@ impl Budget {
 pub(crate) const MEMBER: usize = 64;
 
 /// Roughly the bytes that a copy of the value takes in memory.
-pub(crate) fn weight(value: &Value) -> usize {
+pub(crate) fn weight<'a>(value: impl Into<Json<'a>>) -> usize {
     const CELL: usize = 32;
-    match value {
-        Value::Null | Value::Bool(_) => CELL,
-        Value::Number(number) => CELL + number.as_str().len(),
-        Value::String(text) => CELL + text.len(),
-        Value::Array(items) => CELL + items.iter().map(weight).sum::<usize>(),
-        Value::Object(members) => {
-            let members = members
-                .iter()
+    let value = value.into();
+    match value.kind() {
+        JsonKind::Null | JsonKind::Bool => CELL,
+        JsonKind::Number => CELL + value.as_number_text().map_or(0, str::len),
+        JsonKind::String => CELL + value.as_str().map_or(0, str::len),
+        JsonKind::Array => CELL + value.elements().map(weight).sum::<usize>(),
+        JsonKind::Object => {
+            let members = value
+                .members()
                 .map(|(key, value)| MEMBER + key.len() + weight(value));
             CELL + members.sum::<usize>()
         }
@@ -67,12 +68,15 @@ pub(crate) fn weight(value: &Value) -> usize {
 }
 
 /// How many bytes JavaScript's text of a value has at most, without making it.
-pub(crate) fn text_bytes(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) => 5,
-        Value::Number(number) => number.as_str().len().max(24),
-        Value::String(text) => text.len(),
-        Value::Array(items) => items.iter().map(|item| text_bytes(item) + 1).sum(),
-        Value::Object(_) => 15,
+pub(crate) fn text_bytes<'a>(value: impl Into<Json<'a>>) -> usize {
+    let value = value.into();
+    match value.kind() {
+        JsonKind::Null | JsonKind::Bool => 5,
+        JsonKind::Number => value
+            .as_number_text()
+            .map_or(24, |digits| digits.len().max(24)),
+        JsonKind::String => value.as_str().map_or(0, str::len),
+        JsonKind::Array => value.elements().map(|item| text_bytes(item) + 1).sum(),
+        JsonKind::Object => 15,
     }
 }

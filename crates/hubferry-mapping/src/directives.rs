@@ -15,6 +15,6 @@ pub(crate) use case::{Case, compile_case};
 pub(crate) use condition::{If, compile_if};
 pub(crate) use exclude_when_null::exclude_when_null;
 pub(crate) use flatten::{Flatten, compile_flatten};
-pub(crate) use json::{Json, compile_json};
+pub(crate) use json::{JsonText, compile_json};
 pub(crate) use merge::{Merge, compile_merge};
 pub(crate) use replace::{Replace, compile_replace};

@@ -11,6 +11,8 @@
 //! holds can hang or exhaust a worker. The language is that of the reference destination, so that
 //! a mapping exported from there works unchanged; where it differs, it refuses when loaded instead of guessing.
 
+#[cfg(test)]
+mod as_read;
 mod budget;
 mod compile;
 mod directives;

@@ -21,7 +21,7 @@ mod run;
 mod token;
 mod value;
 
-use serde_json::Value;
+use hubferry_event::Json;
 
 use block::Block;
 use filters::FilterKind;
@@ -82,7 +82,7 @@ impl Liquid {
     }
 
     /// The text for one event and the steps it took; without an event all variables are undefined.
-    pub(crate) fn render(&self, event: Option<&Value>) -> Result<(String, usize), LiquidError> {
+    pub(crate) fn render(&self, event: Option<Json<'_>>) -> Result<(String, usize), LiquidError> {
         let mut run = Run::new(event);
         let mut out = String::new();
         run.render(&self.blocks, &mut out)?;

@@ -1,5 +1,6 @@
 //! A whole mapping.
 
+use hubferry_event::Json;
 use serde_json::{Map, Value};
 
 use crate::budget::Budget;
@@ -53,13 +54,14 @@ impl Mapping {
         &self.warnings
     }
 
-    /// Resolves the mapping for one event. Members that are undefined are gone, undefined elements of lists are null;
+    /// Resolves the mapping for one event, given as it was read or as a value. Members that are undefined are gone, undefined elements of lists are null;
     /// `None` when the whole payload is undefined.
     ///
     /// # Errors
     /// When the event is no object, an option that the event decides is no text, a Liquid template gives none, or the
     /// work exceeds [`MAX_RESOLVE_STEPS`](crate::MAX_RESOLVE_STEPS) or [`MAX_RESOLVE_BYTES`](crate::MAX_RESOLVE_BYTES).
-    pub fn resolve(&self, event: &Value) -> Result<Option<Value>, ResolveError> {
+    pub fn resolve<'e>(&self, event: impl Into<Json<'e>>) -> Result<Option<Value>, ResolveError> {
+        let event = event.into();
         if !event.is_object() {
             return Err(ResolveError::EventNotObject {
                 actual: kind_name(event),
@@ -71,7 +73,7 @@ impl Mapping {
 
     fn resolve_within(
         &self,
-        event: &Value,
+        event: Json<'_>,
         budget: &Budget,
     ) -> Result<Option<Value>, ResolveError> {
         let event = Some(event);

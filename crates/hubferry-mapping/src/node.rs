@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
+use hubferry_event::Json;
 use serde_json::{Map, Value};
 
-use crate::budget::{Budget, MEMBER};
-use crate::directives::{ArrayPath, Case, Flatten, If, Json, Merge, Replace};
+use crate::budget::{Budget, MEMBER, weight};
+use crate::directives::{ArrayPath, Case, Flatten, If, JsonText, Merge, Replace};
 use crate::fault::ResolveError;
 use crate::liquid::Liquid;
-use crate::path::{Path, PathDialect};
+use crate::path::{Found, Path, PathDialect};
 use crate::resolved::Resolved;
 use crate::template::Template;
 use crate::text::kind_name;
@@ -31,7 +32,7 @@ pub(crate) enum Node {
     Replace(Box<Replace>),
     ArrayPath(Box<ArrayPath>),
     Flatten(Box<Flatten>),
-    Json(Box<Json>),
+    Json(Box<JsonText>),
     Merge(Box<Merge>),
     Transform(Box<Transform>),
     ExcludeWhenNull(Box<Node>),
@@ -65,14 +66,14 @@ pub(crate) struct Transform {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Source<'a> {
     /// The event; when there is none, all paths are undefined.
-    pub(crate) event: Option<&'a Value>,
+    pub(crate) event: Option<Json<'a>>,
     /// What may still be spent.
     pub(crate) budget: &'a Budget,
 }
 
 impl<'a> Source<'a> {
     /// The same with another event.
-    pub(crate) const fn with<'b>(self, event: Option<&'b Value>) -> Source<'b>
+    pub(crate) const fn with<'b>(self, event: Option<Json<'b>>) -> Source<'b>
     where
         'a: 'b,
     {
@@ -84,6 +85,19 @@ impl<'a> Source<'a> {
 
     fn lookup(self, path: &Path) -> Resolved<'a> {
         self.event.and_then(|event| path.lookup(event)).into()
+    }
+
+    /// What a path leads to, paid for and copied.
+    fn copy(self, path: &Path) -> Result<Option<Value>, ResolveError> {
+        self.budget.step(1)?;
+        match self.event.and_then(|event| path.lookup(event)) {
+            None => Ok(None),
+            Some(Found::Made(value)) => Ok(Some(value)),
+            Some(Found::Lent(json)) => {
+                self.budget.make(weight(json))?;
+                Ok(Some(json.to_value()))
+            }
+        }
     }
 }
 
@@ -100,10 +114,12 @@ impl Node {
         }
     }
 
-    /// The value itself: objects are built without a detour.
+    /// The value itself: objects are built, and paths copied, without a detour.
     pub(crate) fn resolve_value(&self, from: Source<'_>) -> Result<Option<Value>, ResolveError> {
-        let Self::Object(members) = self else {
-            return self.resolve(from)?.into_value(from.budget);
+        let members = match self {
+            Self::Object(members) => members,
+            Self::Path(path) => return from.copy(path),
+            other => return other.resolve(from)?.into_value(from.budget),
         };
         from.budget.step(1)?;
         let mut map = Map::with_capacity(members.len());
@@ -120,7 +136,7 @@ impl Node {
         from.budget.step(1)?;
         Ok(match self {
             Self::Undefined => Resolved::Undefined,
-            Self::Constant(value) => Resolved::Value(Cow::Borrowed(value)),
+            Self::Constant(value) => Resolved::Lent(value.into()),
             Self::Object(members) => Resolved::Object(
                 members
                     .iter()
@@ -197,7 +213,9 @@ impl Transform {
             });
         }
         let applied = self.apply.resolve_value(from)?;
-        let mapped = self.mapping.resolve(from.with(applied.as_ref()))?;
+        let mapped = self
+            .mapping
+            .resolve(from.with(applied.as_ref().map(Json::from)))?;
         mapped.detach(from.budget)
     }
 }

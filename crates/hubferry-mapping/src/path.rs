@@ -2,9 +2,8 @@
 
 mod extended;
 
-use std::borrow::Cow;
-
-use serde_json::{Map, Value};
+use hubferry_event::{Json, JsonKind, Key};
+use serde_json::Value;
 
 use crate::text::is_truthy;
 
@@ -24,9 +23,18 @@ pub(crate) struct Path {
     pieces: Box<[Piece]>,
 }
 
+/// What a path leads to.
+#[derive(Clone, Debug)]
+pub(crate) enum Found<'a> {
+    /// A part of what was looked into.
+    Lent(Json<'a>),
+    /// A length, or a character of a text.
+    Made(Value),
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Piece {
-    key: Box<str>,
+    key: Key,
     /// The piece as an index of a list or a text, when it is written as one.
     index: Option<usize>,
 }
@@ -77,22 +85,73 @@ impl Path {
 
     /// The keys on the way.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.pieces.iter().map(|piece| &*piece.key)
+        self.pieces.iter().map(|piece| piece.key.as_str())
     }
 
     /// Walks from `root`; `None` is undefined. A value that JavaScript takes for false ends the walk and is the result.
-    pub(crate) fn lookup<'a>(&self, root: &'a Value) -> Option<Cow<'a, Value>> {
-        let mut current = Cow::Borrowed(root);
-        for piece in &self.pieces {
-            if !is_truthy(&current) {
-                break;
+    pub(crate) fn lookup<'a>(&self, root: Json<'a>) -> Option<Found<'a>> {
+        let mut current = root;
+        for (done, piece) in self.pieces.iter().enumerate() {
+            // Nearly every step is one into an object.
+            if let Some(member) = current.member(&piece.key) {
+                current = member;
+                continue;
             }
-            current = match current {
-                Cow::Borrowed(value) => piece.of(value)?,
-                Cow::Owned(value) => Cow::Owned(piece.of(&value)?.into_owned()),
-            };
+            match piece.of(current) {
+                Step::Into(member) => current = member,
+                Step::Undefined => return None,
+                Step::Stays => break,
+                Step::Made(value) => {
+                    let rest = self.pieces.get(done + 1..).unwrap_or_default();
+                    return walk_made(value, rest).map(Found::Made);
+                }
+            }
         }
-        Some(current)
+        Some(Found::Lent(current))
+    }
+}
+
+/// Walks on from a number or a text that is part of nothing.
+fn walk_made(mut value: Value, pieces: &[Piece]) -> Option<Value> {
+    for piece in pieces {
+        value = match piece.of(Json::from(&value)) {
+            Step::Into(member) => member.to_value(),
+            Step::Undefined => return None,
+            Step::Stays => break,
+            Step::Made(made) => made,
+        };
+    }
+    Some(value)
+}
+
+/// What one key does to the value on the way.
+enum Step<'a> {
+    Into(Json<'a>),
+    Undefined,
+    /// The value is null, `false`, 0 or `""`, from which no way leads on.
+    Stays,
+    Made(Value),
+}
+
+impl<'a> From<Option<Json<'a>>> for Step<'a> {
+    fn from(member: Option<Json<'a>>) -> Self {
+        member.map_or(Self::Undefined, Self::Into)
+    }
+}
+
+impl Found<'_> {
+    pub(crate) fn as_json(&self) -> Json<'_> {
+        match self {
+            Self::Lent(json) => *json,
+            Self::Made(value) => value.into(),
+        }
+    }
+
+    pub(crate) fn into_value(self) -> Value {
+        match self {
+            Self::Lent(json) => json.to_value(),
+            Self::Made(value) => value,
+        }
     }
 }
 
@@ -103,35 +162,32 @@ impl Piece {
                 && !key.is_empty()
                 && key.bytes().all(|byte| byte.is_ascii_digit()));
         Self {
-            key: key.into(),
+            key: Key::new(key),
             index: if is_index { key.parse().ok() } else { None },
         }
     }
 
     /// The member of `value` with this name. Built-in members but `length` do not exist.
-    fn of<'a>(&self, value: &'a Value) -> Option<Cow<'a, Value>> {
-        match value {
-            Value::Object(members) => member(members, &self.key).map(Cow::Borrowed),
-            Value::Array(items) if &*self.key == "length" => Some(Cow::Owned(items.len().into())),
-            Value::Array(items) => items.get(self.index?).map(Cow::Borrowed),
-            Value::String(text) if &*self.key == "length" => {
-                Some(Cow::Owned(text.encode_utf16().count().into()))
+    fn of<'a>(&self, value: Json<'a>) -> Step<'a> {
+        match value.kind() {
+            JsonKind::Object => value.member(&self.key).into(),
+            JsonKind::Array if self.key.as_str() == "length" => Step::Made(value.len().into()),
+            JsonKind::Array => self.index.and_then(|index| value.element(index)).into(),
+            _ if !is_truthy(value) => Step::Stays,
+            JsonKind::String => {
+                let made = self.of_text(value.as_str().unwrap_or_default());
+                made.map_or(Step::Undefined, Step::Made)
             }
-            Value::String(text) => unit_at(text, self.index?).map(|unit| Cow::Owned(unit.into())),
-            Value::Null | Value::Bool(_) | Value::Number(_) => None,
+            JsonKind::Null | JsonKind::Bool | JsonKind::Number => Step::Undefined,
         }
     }
-}
 
-/// The member with this key. Small objects are searched from the front, which is faster than hashing the key.
-fn member<'a>(members: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
-    const SMALL: usize = 16;
-    if members.len() > SMALL {
-        return members.get(key);
+    fn of_text(&self, text: &str) -> Option<Value> {
+        if self.key.as_str() == "length" {
+            return Some(text.encode_utf16().count().into());
+        }
+        Some(unit_at(text, self.index?)?.into())
     }
-    members
-        .iter()
-        .find_map(|(name, value)| (name == key).then_some(value))
 }
 
 /// The UTF-16 unit at an index as a text; half of a surrogate pair is U+FFFD.
@@ -178,8 +234,8 @@ mod tests {
 
     fn at(path: &str, event: &Value) -> Option<Value> {
         Path::parse(path, PathDialect::Reference)
-            .lookup(event)
-            .map(Cow::into_owned)
+            .lookup(event.into())
+            .map(Found::into_value)
     }
 
     #[test]

@@ -1,13 +1,11 @@
 //! Texts with `{{ paths }}` in them.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value};
 
 use crate::budget::text_bytes;
 use crate::fault::ResolveError;
 use crate::node::Source;
-use crate::path::{Path, PathDialect};
+use crate::path::{Found, Path, PathDialect};
 use crate::text::{js_trim, push_js_text};
 
 /// A template, split once into its texts and paths.
@@ -53,12 +51,12 @@ impl Template {
                     from.budget.step(1)?;
                     let value = match from.event {
                         Some(event) => path.lookup(event),
-                        None if path.is_root() => Some(Cow::Owned(Value::Object(Map::new()))),
+                        None if path.is_root() => Some(Found::Made(Value::Object(Map::new()))),
                         None => None,
                     };
-                    if let Some(value) = value.filter(|value| !value.is_null()) {
-                        from.budget.make(text_bytes(&value))?;
-                        push_js_text(&mut out, &value);
+                    if let Some(value) = value.filter(|value| !value.as_json().is_null()) {
+                        from.budget.make(text_bytes(value.as_json()))?;
+                        push_js_text(&mut out, value.as_json());
                     }
                 }
             }
@@ -142,7 +140,7 @@ mod tests {
         ];
         let budget = Budget::default();
         let from = Source {
-            event: Some(&event),
+            event: Some((&event).into()),
             budget: &budget,
         };
         for (template, expected) in cases {

@@ -1,6 +1,6 @@
 //! Values as JavaScript sees them: their text, their truth, the numbers in texts.
 
-use hubferry_event::number_text;
+use hubferry_event::{Json, JsonKind, digits_text, number_text};
 use serde_json::{Number, Value};
 
 /// JavaScript's text of a value: numbers in the shortest form that reads back the same (`1e+21`, `-0` as `0`; an
@@ -8,19 +8,21 @@ use serde_json::{Number, Value};
 #[must_use]
 pub fn js_text(value: &Value) -> String {
     let mut text = String::new();
-    push_js_text(&mut text, value);
+    push_js_text(&mut text, value.into());
     text
 }
 
-pub(crate) fn push_js_text(out: &mut String, value: &Value) {
-    match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
-        Value::Number(number) => out.push_str(&number_text(number)),
-        Value::String(text) => out.push_str(text),
-        Value::Object(_) => out.push_str("[object Object]"),
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
+pub(crate) fn push_js_text(out: &mut String, value: Json<'_>) {
+    match value.kind() {
+        JsonKind::Null => out.push_str("null"),
+        JsonKind::Bool => out.push_str(truth_text(value.as_bool() == Some(true))),
+        JsonKind::Number => {
+            out.push_str(&digits_text(value.as_number_text().unwrap_or_default()));
+        }
+        JsonKind::String => out.push_str(value.as_str().unwrap_or_default()),
+        JsonKind::Object => out.push_str("[object Object]"),
+        JsonKind::Array => {
+            for (index, item) in value.elements().enumerate() {
                 if index > 0 {
                     out.push(',');
                 }
@@ -30,6 +32,10 @@ pub(crate) fn push_js_text(out: &mut String, value: &Value) {
             }
         }
     }
+}
+
+const fn truth_text(truth: bool) -> &'static str {
+    if truth { "true" } else { "false" }
 }
 
 /// JavaScript's `JSON.stringify(value)`.
@@ -65,7 +71,8 @@ fn push_js_json(out: &mut String, value: &Value) {
             out.push('}');
         }
         Value::String(text) => push_json_text(out, text),
-        Value::Null | Value::Bool(_) => push_js_text(out, value),
+        Value::Null => out.push_str("null"),
+        Value::Bool(truth) => out.push_str(truth_text(*truth)),
     }
 }
 
@@ -98,14 +105,20 @@ fn push_json_text(out: &mut String, text: &str) {
 }
 
 /// Whether JavaScript takes the value for true: everything but null, `false`, zero and the empty text.
-pub(crate) fn is_truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(truth) => *truth,
-        Value::Number(number) => float(number) != 0.0,
-        Value::String(text) => !text.is_empty(),
-        Value::Array(_) | Value::Object(_) => true,
+pub(crate) fn is_truthy<'a>(value: impl Into<Json<'a>>) -> bool {
+    let value = value.into();
+    match value.kind() {
+        JsonKind::Array | JsonKind::Object => true,
+        JsonKind::Null => false,
+        JsonKind::Bool => value.as_bool() == Some(true),
+        JsonKind::String => value.as_str() != Some(""),
+        JsonKind::Number => json_float(value).is_some_and(|float| float != 0.0),
     }
+}
+
+/// The number as JavaScript holds it, when it is one.
+pub(crate) fn json_float(value: Json<'_>) -> Option<f64> {
+    Some(value.as_number_text()?.parse().unwrap_or(f64::NAN))
 }
 
 /// The number as JavaScript holds it; beyond its range infinite.
@@ -195,14 +208,14 @@ fn number_with_radix(text: &str) -> Option<Number> {
 }
 
 /// What a value is, for messages that must not show it.
-pub(crate) fn kind_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
+pub(crate) fn kind_name<'a>(value: impl Into<Json<'a>>) -> &'static str {
+    match value.into().kind() {
+        JsonKind::Null => "null",
+        JsonKind::Bool => "a boolean",
+        JsonKind::Number => "a number",
+        JsonKind::String => "a text",
+        JsonKind::Array => "a list",
+        JsonKind::Object => "an object",
     }
 }
 

@@ -5,10 +5,9 @@ mod fault;
 mod fql;
 mod reference;
 
-use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::Value;
+use hubferry_event::Json;
 
 pub use fault::{TriggerFault, TriggerFaultKind};
 
@@ -98,7 +97,11 @@ impl Trigger {
 
     /// Whether the event fires the trigger. Total: an event of any shape has an answer.
     #[must_use]
-    pub fn matches(&self, event: &Value) -> bool {
+    pub fn matches<'e>(&self, event: impl Into<Json<'e>>) -> bool {
+        self.holds(event.into())
+    }
+
+    fn holds(&self, event: Json<'_>) -> bool {
         match &self.reading {
             Reading::Reference(logic) => logic.holds(event),
             Reading::Fql(condition) => condition.holds(event),
@@ -108,8 +111,9 @@ impl Trigger {
     /// Why the event does not fire the trigger: the first clause that decides it, in canonical text, with the kind of
     /// value it found but never the value. `None` when the event fires it.
     #[must_use]
-    pub fn explain(&self, event: &Value) -> Option<String> {
-        if self.matches(event) {
+    pub fn explain<'e>(&self, event: impl Into<Json<'e>>) -> Option<String> {
+        let event = event.into();
+        if self.holds(event) {
             return None;
         }
         Some(match &self.reading {
@@ -138,12 +142,9 @@ fn shown(reading: Result<Trigger, TriggerFault>) -> String {
 }
 
 /// What a clause found, for explanations that must not show it.
-fn found_kind(found: Option<&Value>) -> &'static str {
+fn found_kind(found: Option<Json<'_>>) -> &'static str {
     found.map_or("missing", crate::text::kind_name)
 }
-
-/// A value found in an event, without its container when it was missing.
-type Found<'e> = Option<Cow<'e, Value>>;
 
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,7 @@ fn assert_same(left: Json<'_>, right: Json<'_>) {
                 assert_eq!(key, same);
                 assert_same(l, r);
                 assert_same(left.get(key).unwrap(), r);
+                assert_same(left.member(&Key::new(key)).unwrap(), r);
             }
             _ => panic!("one has more members"),
         }
@@ -72,12 +73,22 @@ fn looking_makes_no_value() {
         .and_then(|b| b.get("c"));
     assert_eq!(deep.and_then(Json::as_str), Some("d"));
     assert_eq!(root.get("wide").unwrap().to_value()["k39"], json!([39]));
-    assert!(document.value.get().is_none());
+    let made = |document: &Document| {
+        let parts = document.parts.get().map_or(&[][..], |parts| parts);
+        parts.iter().filter(|part| part.get().is_some()).count()
+    };
+    assert_eq!(made(&document), 0);
     assert_eq!(
         root.get("l").unwrap().value(),
         &json!([1, [2, {"a": []}], {}])
     );
-    assert!(document.value.get().is_some());
+    let inner = root
+        .get("l")
+        .and_then(|l| l.element(1))
+        .and_then(|l| l.element(1));
+    assert_eq!(inner.unwrap().value(), &json!({"a": []}));
+    assert_eq!(made(&document), 1);
+    assert!(document.whole.get().is_none());
 }
 
 #[test]

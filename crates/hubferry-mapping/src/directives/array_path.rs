@@ -1,7 +1,6 @@
 //! `@arrayPath`: every element of a list under the same shape.
 
-use std::borrow::Cow;
-
+use hubferry_event::{Json, JsonKind};
 use serde_json::Value;
 
 use crate::compile::{Compiler, Place, is_directive};
@@ -49,25 +48,21 @@ impl ArrayPath {
         };
         // An element is the event of the shape; what the event lends can be borrowed on.
         match root {
-            Resolved::Value(Cow::Borrowed(list)) => {
-                let Some(elements) = elements(list) else {
-                    return Ok(Resolved::Value(Cow::Borrowed(list)));
-                };
-                elements
-                    .iter()
+            Resolved::Lent(list) => match elements(list) {
+                Some(elements) => elements
                     .map(|element| shape.resolve(from.with(Some(element))))
                     .collect::<Result<_, _>>()
-                    .map(Resolved::Array)
-            }
+                    .map(Resolved::Array),
+                None => Ok(Resolved::Lent(list)),
+            },
             made => {
                 let Some(list) = made.into_value(from.budget)? else {
                     return Ok(Resolved::Undefined);
                 };
-                let Some(elements) = elements(&list) else {
-                    return Ok(Resolved::owned(list));
+                let Some(elements) = elements(Json::from(&list)) else {
+                    return Ok(Resolved::Made(list));
                 };
                 elements
-                    .iter()
                     .map(|element| {
                         let shaped = shape.resolve(from.with(Some(element)))?;
                         shaped.detach(from.budget)
@@ -80,10 +75,11 @@ impl ArrayPath {
 }
 
 /// A single object counts as a list of one.
-fn elements(root: &Value) -> Option<&[Value]> {
-    match root {
-        Value::Array(items) => Some(items),
-        Value::Object(_) => Some(std::slice::from_ref(root)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-    }
+fn elements(root: Json<'_>) -> Option<impl Iterator<Item = Json<'_>>> {
+    let single = match root.kind() {
+        JsonKind::Array => None,
+        JsonKind::Object => Some(root),
+        JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::String => return None,
+    };
+    Some(single.into_iter().chain(root.elements()))
 }

@@ -1,6 +1,7 @@
 //! `@excludeWhenNull`: objects without their null members.
 
-use serde_json::{Map, Value};
+use hubferry_event::{Json, JsonKind};
+use serde_json::Value;
 
 use crate::budget::{Budget, weight};
 use crate::fault::ResolveError;
@@ -12,14 +13,21 @@ pub(crate) fn exclude_when_null<'a>(
     budget: &Budget,
 ) -> Result<Resolved<'a>, ResolveError> {
     Ok(match resolved {
-        Resolved::Value(value) => match &*value {
-            Value::Null => Resolved::Undefined,
-            Value::Object(members) if has_null(members) => {
-                budget.make(weight(&value))?;
-                Resolved::owned(strip(value.into_owned()))
+        Resolved::Lent(json) => match json.kind() {
+            JsonKind::Null => Resolved::Undefined,
+            JsonKind::Object if has_null(json) => {
+                budget.make(weight(json))?;
+                Resolved::Made(strip(json.to_value()))
             }
-            _ => Resolved::Value(value),
+            _ => Resolved::Lent(json),
         },
+        Resolved::Made(Value::Null) => Resolved::Undefined,
+        Resolved::Made(value) => {
+            if value.is_object() && has_null(Json::from(&value)) {
+                budget.make(weight(&value))?;
+            }
+            Resolved::Made(strip(value))
+        }
         Resolved::Object(members) => Resolved::Object(
             members
                 .into_iter()
@@ -30,12 +38,10 @@ pub(crate) fn exclude_when_null<'a>(
     })
 }
 
-fn has_null(members: &Map<String, Value>) -> bool {
-    members.values().any(|value| match value {
-        Value::Null => true,
-        Value::Object(inner) => has_null(inner),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => false,
-    })
+fn has_null(object: Json<'_>) -> bool {
+    object
+        .members()
+        .any(|(_, value)| value.is_null() || has_null(value))
 }
 
 fn strip(value: Value) -> Value {
@@ -53,8 +59,6 @@ fn strip(value: Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
     use serde_json::json;
 
     use super::*;
@@ -62,7 +66,7 @@ mod tests {
     #[test]
     fn an_object_without_nulls_is_not_copied() {
         let clean = json!({"a": {"b": 1}, "l": [null]});
-        let kept = exclude_when_null(Resolved::Value(Cow::Borrowed(&clean)), &Budget::default());
-        assert!(matches!(kept, Ok(Resolved::Value(Cow::Borrowed(_)))));
+        let kept = exclude_when_null(Resolved::Lent((&clean).into()), &Budget::default());
+        assert!(matches!(kept, Ok(Resolved::Lent(_))));
     }
 }

@@ -1,7 +1,6 @@
 //! `@flatten`: one level of joined keys.
 
-use std::borrow::Cow;
-
+use hubferry_event::{Json, JsonKind};
 use serde_json::Value;
 
 use super::layers::Layers;
@@ -93,38 +92,38 @@ impl Spreader<'_> {
                     self.any(item, &self.join(prefix, &index.to_string())?, leaves)?;
                 }
             }
-            Resolved::Value(Cow::Borrowed(value)) => self.borrowed(value, prefix, leaves)?,
-            Resolved::Value(Cow::Owned(value)) => self.owned(value, prefix, leaves)?,
+            Resolved::Lent(json) => self.lent(json, prefix, leaves)?,
+            Resolved::Made(value) => self.made(value, prefix, leaves)?,
             // Undefined leaves stay until the payload is built: they hide earlier ones.
             whole @ (Resolved::Undefined | Resolved::Array(_)) => leaves.put(prefix, whole),
         }
         Ok(())
     }
 
-    fn borrowed<'a>(
+    fn lent<'a>(
         &self,
-        value: &'a Value,
+        json: Json<'a>,
         prefix: &str,
         leaves: &mut Layers<'a>,
     ) -> Result<(), ResolveError> {
         self.budget.step(1)?;
-        match value {
-            Value::Object(members) => {
-                for (key, member) in members {
-                    self.borrowed(member, &self.join(prefix, key)?, leaves)?;
+        match json.kind() {
+            JsonKind::Object => {
+                for (key, member) in json.members() {
+                    self.lent(member, &self.join(prefix, key)?, leaves)?;
                 }
             }
-            Value::Array(items) if self.flatten.lists == Lists::Opened => {
-                for (index, item) in items.iter().enumerate() {
-                    self.borrowed(item, &self.join(prefix, &index.to_string())?, leaves)?;
+            JsonKind::Array if self.flatten.lists == Lists::Opened => {
+                for (index, item) in json.elements().enumerate() {
+                    self.lent(item, &self.join(prefix, &index.to_string())?, leaves)?;
                 }
             }
-            leaf => leaves.put(prefix, Resolved::Value(Cow::Borrowed(leaf))),
+            _ => leaves.put(prefix, Resolved::Lent(json)),
         }
         Ok(())
     }
 
-    fn owned(
+    fn made(
         &self,
         value: Value,
         prefix: &str,
@@ -134,15 +133,15 @@ impl Spreader<'_> {
         match value {
             Value::Object(members) => {
                 for (key, member) in members {
-                    self.owned(member, &self.join(prefix, &key)?, leaves)?;
+                    self.made(member, &self.join(prefix, &key)?, leaves)?;
                 }
             }
             Value::Array(items) if self.flatten.lists == Lists::Opened => {
                 for (index, item) in items.into_iter().enumerate() {
-                    self.owned(item, &self.join(prefix, &index.to_string())?, leaves)?;
+                    self.made(item, &self.join(prefix, &index.to_string())?, leaves)?;
                 }
             }
-            leaf => leaves.put(prefix, Resolved::owned(leaf)),
+            leaf => leaves.put(prefix, Resolved::Made(leaf)),
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::text::{is_truthy, js_json};
 
 /// A value and the way it goes.
 #[derive(Clone, Debug)]
-pub(crate) struct Json {
+pub(crate) struct JsonText {
     value: Node,
     mode: Mode,
 }
@@ -32,7 +32,7 @@ pub(crate) fn compile_json(compiler: &mut Compiler, options: &Options<'_>) -> No
         None => compiler.fault(&place, "is required"),
     };
     match mode {
-        Some(mode) => Node::Json(Box::new(Json { value, mode })),
+        Some(mode) => Node::Json(Box::new(JsonText { value, mode })),
         None => Node::Undefined,
     }
 }
@@ -65,7 +65,7 @@ fn mode(compiler: &mut Compiler, options: &Options<'_>) -> Option<Mode> {
     Some(mode)
 }
 
-impl Json {
+impl JsonText {
     pub(crate) fn resolve<'a>(&'a self, from: Source<'a>) -> Result<Resolved<'a>, ResolveError> {
         let resolved = self.value.resolve(from)?;
         Ok(match self.mode {
@@ -80,7 +80,7 @@ impl Json {
             Mode::Decode => match resolved.as_text().map(|text| parse_json(text.as_bytes())) {
                 Some(Ok(value)) => {
                     from.budget.make(weight(&value))?;
-                    Resolved::owned(value)
+                    Resolved::Made(value)
                 }
                 Some(Err(_)) | None => resolved,
             },

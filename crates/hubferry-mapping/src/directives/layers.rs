@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use hubferry_event::Json;
 use serde_json::Value;
 
 use crate::budget::Budget;
@@ -35,41 +36,38 @@ impl<'a> Layers<'a> {
                     self.put_key(Cow::Owned(index.to_string()), item);
                 }
             }
-            Resolved::Value(Cow::Borrowed(value)) => match value {
-                Value::Object(members) => {
-                    for (key, member) in members {
-                        self.put_key(Cow::Borrowed(key), Resolved::Value(Cow::Borrowed(member)));
-                    }
+            Resolved::Lent(json) => self.lay_lent(json),
+            Resolved::Made(Value::Object(members)) => {
+                for (key, member) in members {
+                    self.put_key(Cow::Owned(key), Resolved::Made(member));
                 }
-                other => self.lay_indexes(other),
-            },
-            Resolved::Value(Cow::Owned(value)) => match value {
-                Value::Object(members) => {
-                    for (key, member) in members {
-                        self.put_key(Cow::Owned(key), Resolved::owned(member));
-                    }
+            }
+            Resolved::Made(Value::Array(items)) => {
+                for (index, item) in items.into_iter().enumerate() {
+                    self.put_key(Cow::Owned(index.to_string()), Resolved::Made(item));
                 }
-                other => self.lay_indexes(&other),
-            },
+            }
+            Resolved::Made(scalar) => self.lay_units(Json::from(&scalar)),
         }
         Ok(())
     }
 
+    fn lay_lent(&mut self, json: Json<'a>) {
+        for (key, member) in json.members() {
+            self.put_key(Cow::Borrowed(key), Resolved::Lent(member));
+        }
+        for (index, item) in json.elements().enumerate() {
+            self.put_key(Cow::Owned(index.to_string()), Resolved::Lent(item));
+        }
+        self.lay_units(json);
+    }
+
     /// Lists and texts contribute their indexes as keys, other scalars nothing.
-    fn lay_indexes(&mut self, value: &Value) {
-        match value {
-            Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    self.put_key(Cow::Owned(index.to_string()), Resolved::owned(item.clone()));
-                }
-            }
-            Value::String(text) => {
-                for (index, unit) in text.encode_utf16().enumerate() {
-                    let unit = String::from_utf16_lossy(&[unit]);
-                    self.put_key(Cow::Owned(index.to_string()), Resolved::text(unit));
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {}
+    fn lay_units(&mut self, json: Json<'_>) {
+        let units = json.as_str().unwrap_or_default().encode_utf16();
+        for (index, unit) in units.enumerate() {
+            let unit = String::from_utf16_lossy(&[unit]);
+            self.put_key(Cow::Owned(index.to_string()), Resolved::text(unit));
         }
     }
 
@@ -99,11 +97,11 @@ fn spread_length(resolved: &Resolved<'_>) -> usize {
         Resolved::Undefined => 0,
         Resolved::Object(members) => members.len(),
         Resolved::Array(items) => items.len(),
-        Resolved::Value(value) => match &**value {
-            Value::Object(members) => members.len(),
-            Value::Array(items) => items.len(),
-            Value::String(text) => text.len(),
-            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-        },
+        Resolved::Lent(json) => contributed(*json),
+        Resolved::Made(value) => contributed(value.into()),
     }
+}
+
+fn contributed(json: Json<'_>) -> usize {
+    json.as_str().map_or(json.len(), str::len)
 }

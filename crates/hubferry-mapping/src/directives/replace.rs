@@ -1,5 +1,6 @@
 //! `@replace`: one literal text for another.
 
+use hubferry_event::JsonKind;
 use serde_json::Value;
 
 use crate::budget::Budget;
@@ -7,7 +8,7 @@ use crate::compile::{Compiler, Options};
 use crate::fault::ResolveError;
 use crate::node::{Node, Source};
 use crate::resolved::Resolved;
-use crate::text::js_text;
+use crate::text::push_js_text;
 
 /// One or two replacements, one after the other.
 #[derive(Clone, Debug)]
@@ -157,12 +158,19 @@ fn looks_like_reference(text: &str) -> bool {
 impl Replace {
     pub(crate) fn resolve(&self, from: Source<'_>) -> Result<Resolved<'static>, ResolveError> {
         let resolved = self.value.resolve(from)?;
-        let mut text = match &resolved {
-            Resolved::Value(value) => match &**value {
-                scalar @ (Value::String(_) | Value::Bool(_) | Value::Number(_)) => js_text(scalar),
-                Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
-            },
-            Resolved::Undefined | Resolved::Object(_) | Resolved::Array(_) => String::new(),
+        let scalar = resolved.as_json().filter(|json| {
+            matches!(
+                json.kind(),
+                JsonKind::String | JsonKind::Bool | JsonKind::Number
+            )
+        });
+        let mut text = match scalar {
+            Some(scalar) => {
+                let mut text = String::new();
+                push_js_text(&mut text, scalar);
+                text
+            }
+            None => String::new(),
         };
         for swap in &self.swaps {
             text = self.swap(&text, swap, from.budget)?;

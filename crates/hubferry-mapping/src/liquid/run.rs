@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use hubferry_event::Json;
 use serde_json::Value;
 
 use super::block::{Block, Branch, Counting, Cycle};
@@ -12,10 +13,11 @@ use super::filters::FilterKind;
 use super::value::{Val, member, number_text, whole};
 use super::{LiquidError, MAX_LIQUID_BYTES, MAX_LIQUID_STEPS};
 use crate::budget::{text_bytes, weight};
+use crate::text::json_float;
 
 /// What a rendering knows and what it has left.
 pub(super) struct Run<'a> {
-    event: Option<&'a Value>,
+    event: Option<Json<'a>>,
     assigned: HashMap<&'a str, Val<'a>>,
     counters: HashMap<&'a str, f64>,
     cycles: HashMap<String, usize>,
@@ -25,7 +27,7 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(event: Option<&'a Value>) -> Self {
+    pub(super) fn new(event: Option<Json<'a>>) -> Self {
         Self {
             event,
             assigned: HashMap::new(),
@@ -37,7 +39,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub(super) const fn event(&self) -> Option<&'a Value> {
+    pub(super) const fn event(&self) -> Option<Json<'a>> {
         self.event
     }
 
@@ -163,8 +165,8 @@ impl<'a> Run<'a> {
     ) -> Result<(), LiquidError> {
         let event = self.event;
         let counter = self.counters.entry(name).or_insert_with(|| {
-            let number = event.and_then(|event| event.get(name)?.as_number());
-            number.map_or(0.0, crate::text::float)
+            let number = event.and_then(|event| json_float(event.get(name)?));
+            number.unwrap_or(0.0)
         });
         let shown = match counting {
             Counting::Up => {
@@ -290,8 +292,10 @@ impl<'a> Run<'a> {
         if let Some(counter) = self.counters.get(name) {
             return Ok(Val::Number(*counter));
         }
-        let found = self.event.and_then(|event| event.as_object()?.get(name));
-        Ok(Val::from_found(found.map(Cow::Borrowed)))
+        let found = self.event.and_then(|event| event.get(name));
+        Ok(Val::from_found(
+            found.map(|json| Cow::Borrowed(json.value())),
+        ))
     }
 }
 

@@ -80,7 +80,7 @@ impl<'a> Val<'a> {
         match self {
             Self::Undefined | Self::Nil | Self::Empty | Self::Blank => false,
             Self::Number(number) => *number != 0.0 && !number.is_nan(),
-            Self::Json(value) => is_truthy(value),
+            Self::Json(value) => is_truthy(value.as_ref()),
         }
     }
 

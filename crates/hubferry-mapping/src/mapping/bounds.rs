@@ -146,7 +146,10 @@ fn twice_the_fields_cost_twice_the_steps() {
             .collect();
         let mapping = Mapping::compile(&Value::Object(members)).unwrap();
         let budget = Budget::default();
-        let payload = mapping.resolve_within(&event, &budget).unwrap().unwrap();
+        let payload = mapping
+            .resolve_within((&event).into(), &budget)
+            .unwrap()
+            .unwrap();
         assert_eq!(payload.as_object().unwrap().len(), fields);
         budget.spent()
     };

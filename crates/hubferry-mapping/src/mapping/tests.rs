@@ -2,13 +2,28 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::as_read::as_read;
 
 /// Resolves `{"x": node}` and gives `x` back; `None` is undefined.
 fn resolve(node: &Value, event: &Value) -> Option<Value> {
     let mapping =
         Mapping::compile(&json!({ "x": node })).unwrap_or_else(|f| panic!("{node}: {f:?}"));
+    assert_resolves_alike(&mapping, event);
     let payload = mapping.resolve(event).unwrap().unwrap();
     payload.get("x").cloned()
+}
+
+/// What was read from a message gives the payload of the value, at the same price.
+fn assert_resolves_alike(mapping: &Mapping, event: &Value) {
+    let Some((whole, read)) = as_read(event) else {
+        return;
+    };
+    let spent = |event: Json<'_>| {
+        let budget = Budget::default();
+        let payload = mapping.resolve_within(event, &budget);
+        (payload, budget.spent())
+    };
+    assert_eq!(spent((&whole).into()), spent(read.json()), "{whole}");
 }
 
 fn check(cases: &[(Value, Value, Option<Value>)]) {
@@ -1104,6 +1119,7 @@ proptest! {
         let json = json!({"x": node});
         if let Ok(mapping) = Mapping::compile_with(&json, paths) {
             let before = event.clone();
+            assert_resolves_alike(&mapping, &event);
             let first = mapping.resolve(&event);
             prop_assert_eq!(&first, &mapping.resolve(&event));
             prop_assert_eq!(&first, &Mapping::compile_with(&json, paths).unwrap().resolve(&event));

@@ -128,7 +128,8 @@ mod tests {
 
     fn at(path: &str, event: &Value) -> Option<Value> {
         let path = Path::parse(path, PathDialect::Extended);
-        path.lookup(event).map(std::borrow::Cow::into_owned)
+        path.lookup(event.into())
+            .map(crate::path::Found::into_value)
     }
 
     #[test]
@@ -169,7 +170,7 @@ mod tests {
         );
         let budget = crate::budget::Budget::default();
         let from = crate::node::Source {
-            event: Some(&event),
+            event: Some((&event).into()),
             budget: &budget,
         };
         assert_eq!(template.fill(from).as_deref(), Ok("3 3 1"));

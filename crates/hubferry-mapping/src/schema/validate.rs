@@ -138,10 +138,10 @@ impl Schema {
         let mut missing: Vec<Violation> = self
             .fields
             .iter()
+            .filter(|field| field.requirement().applies(&accepted.payload))
             .filter(|field| {
                 !accepted.payload.contains_key(field.name()) && !seen.contains(&field.name())
             })
-            .filter(|field| field.requirement().applies(&accepted.payload))
             .map(|field| Violation {
                 path: format!("/{}", field.name()),
                 expected: "a value".to_owned(),

@@ -132,7 +132,7 @@ fn now(run: &Run<'_>) -> std::result::Result<i64, LiquidError> {
     ["receivedAt", "timestamp", "sentAt", "originalTimestamp"]
         .iter()
         .filter_map(|key| run.event()?.get(key))
-        .find_map(|time| parse_lenient_timestamp(&js_text(time)))
+        .find_map(|time| parse_lenient_timestamp(&js_text(time.value())))
         .map(|time| time.as_millis())
         .ok_or(LiquidError::Filter {
             name: "date",

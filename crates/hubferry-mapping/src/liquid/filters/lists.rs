@@ -101,7 +101,7 @@ pub(super) fn join<'a>(run: &mut Run<'a>, value: Val<'a>, arguments: &[Val<'a>])
             joined.push_str(&separator);
         }
         if !item.is_null() {
-            push_js_text(&mut joined, item);
+            push_js_text(&mut joined, item.into());
         }
     }
     Ok(Val::from_text(joined))

@@ -1,15 +1,16 @@
 //! A condition on an event.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
+use hubferry_event::{Json, JsonKind};
 use serde_json::Value;
 
 use super::function::Function;
 use super::glob::Glob;
 use super::scan::Sign;
-use crate::text::float;
+use crate::path::Found;
+use crate::text::json_float;
 use crate::trigger::canon::{Quoted, write_group, write_path};
 use crate::trigger::found_kind;
 
@@ -45,28 +46,28 @@ pub(in crate::trigger) struct Call {
 /// The longest pattern for `match`, in bytes; matching takes at most its length times that of the text.
 pub(super) const MAX_PATTERN_BYTES: usize = 256;
 
-static NULL: Value = Value::Null;
-
 impl Condition {
-    pub(in crate::trigger) fn holds(&self, event: &Value) -> bool {
+    pub(in crate::trigger) fn holds(&self, event: Json<'_>) -> bool {
         match self {
             Self::All(items) => items.iter().all(|item| item.holds(event)),
             Self::Any(items) => items.iter().any(|item| item.holds(event)),
             Self::Not(inner) => !inner.holds(event),
-            Self::Compare(left, sign, right) => sign.holds(&left.value(event), &right.value(event)),
+            Self::Compare(left, sign, right) => {
+                sign.holds(left.value(event).as_json(), right.value(event).as_json())
+            }
             Self::In(left, list) => {
                 let left = left.value(event);
-                match &*list.value(event) {
-                    Value::Array(items) => items.iter().any(|item| same(item, &left)),
-                    _ => false,
-                }
+                let list = list.value(event);
+                list.as_json()
+                    .elements()
+                    .any(|item| same(item, left.as_json()))
             }
-            Self::Truth(operand) => *operand.value(event) == Value::Bool(true),
+            Self::Truth(operand) => operand.value(event).as_json().as_bool() == Some(true),
         }
     }
 
     /// The first clause that decides against an event that does not match.
-    pub(in crate::trigger) fn explain(&self, event: &Value) -> String {
+    pub(in crate::trigger) fn explain(&self, event: Json<'_>) -> String {
         match self {
             Self::All(items) => match items.iter().find(|item| !item.holds(event)) {
                 Some(first) => first.explain(event),
@@ -76,7 +77,7 @@ impl Condition {
             Self::Not(inner) => format!("`{self}` does not hold: `{inner}` does"),
             Self::Compare(left, ..) | Self::In(left, _) | Self::Truth(left) => {
                 let value = left.value(event);
-                let kind = found_kind(Some(&value).filter(|value| !value.is_null()).map(|v| &**v));
+                let kind = found_kind(Some(value.as_json()).filter(|json| !json.is_null()));
                 format!("`{self}` does not hold: {} is {kind}", left.role())
             }
         }
@@ -103,16 +104,16 @@ impl Operand {
     }
 
     /// The value; null when there is none.
-    pub(super) fn value<'a>(&'a self, event: &'a Value) -> Cow<'a, Value> {
+    pub(super) fn value<'a>(&'a self, event: Json<'a>) -> Found<'a> {
         match self {
-            Self::Literal(value) => Cow::Borrowed(value),
-            Self::List(items) => Cow::Owned(
+            Self::Literal(value) => Found::Lent(value.into()),
+            Self::List(items) => Found::Made(
                 items
                     .iter()
-                    .map(|item| item.value(event).into_owned())
+                    .map(|item| item.value(event).into_value())
                     .collect(),
             ),
-            Self::Field(keys) => Cow::Borrowed(walk(event, keys).unwrap_or(&NULL)),
+            Self::Field(keys) => walk(event, keys).map_or(Found::Made(Value::Null), Found::Lent),
             Self::Call(call) => call.value(event),
         }
     }
@@ -126,12 +127,13 @@ impl Operand {
     }
 }
 
-fn walk<'e>(root: &'e Value, keys: &[String]) -> Option<&'e Value> {
-    keys.iter().try_fold(root, |current, key| match current {
-        Value::Object(members) => members.get(key),
-        Value::Array(items) => items.get(key.parse::<usize>().ok()?),
-        _ => None,
-    })
+fn walk<'e>(root: Json<'e>, keys: &[String]) -> Option<Json<'e>> {
+    keys.iter()
+        .try_fold(root, |current, key| match current.kind() {
+            JsonKind::Object => current.get(key),
+            JsonKind::Array => current.element(key.parse().ok()?),
+            _ => None,
+        })
 }
 
 impl Call {
@@ -149,33 +151,34 @@ impl Call {
         }
     }
 
-    fn value<'a>(&'a self, event: &'a Value) -> Cow<'a, Value> {
+    fn value<'a>(&'a self, event: Json<'a>) -> Found<'a> {
         let argument = |index: usize| match self.arguments.get(index) {
             Some(operand) => operand.value(event),
-            None => Cow::Borrowed(&NULL),
+            None => Found::Made(Value::Null),
         };
         let first = argument(0);
         match (self.function, &self.glob) {
             (Function::Contains, _) => {
                 let part = argument(1);
-                let contains = match (first.as_str(), part.as_str()) {
+                let contains = match (first.as_json().as_str(), part.as_json().as_str()) {
                     (Some(text), Some(part)) => text.contains(part),
                     _ => false,
                 };
-                Cow::Owned(Value::Bool(contains))
+                Found::Made(Value::Bool(contains))
             }
             (Function::Match, Some(glob)) => {
-                Cow::Owned(Value::Bool(first.as_str().is_some_and(|t| glob.matches(t))))
+                let text = first.as_json().as_str();
+                Found::Made(Value::Bool(text.is_some_and(|t| glob.matches(t))))
             }
             (Function::Match, None) => {
                 let pattern = argument(1);
-                let matches = match (first.as_str(), pattern.as_str()) {
+                let matches = match (first.as_json().as_str(), pattern.as_json().as_str()) {
                     (Some(text), Some(pattern)) if pattern.len() <= MAX_PATTERN_BYTES => {
                         Glob::parse(pattern).matches(text)
                     }
                     _ => false,
                 };
-                Cow::Owned(Value::Bool(matches))
+                Found::Made(Value::Bool(matches))
             }
             (function, _) => function.of(first),
         }
@@ -183,7 +186,7 @@ impl Call {
 }
 
 impl Sign {
-    fn holds(self, left: &Value, right: &Value) -> bool {
+    fn holds(self, left: Json<'_>, right: Json<'_>) -> bool {
         let order = || order(left, right);
         match self {
             Self::Equal => same(left, right),
@@ -197,22 +200,28 @@ impl Sign {
 }
 
 /// Same type and same value; numbers as JavaScript holds them.
-fn same(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::Number(left), Value::Number(right)) => float(left) == float(right),
-        (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(l, r)| same(l, r))
+fn same(left: Json<'_>, right: Json<'_>) -> bool {
+    match (left.kind(), right.kind()) {
+        (JsonKind::Number, JsonKind::Number) => json_float(left) == json_float(right),
+        (JsonKind::Array, JsonKind::Array) => {
+            left.len() == right.len()
+                && left
+                    .elements()
+                    .zip(right.elements())
+                    .all(|(l, r)| same(l, r))
         }
-        _ => left == right,
+        (JsonKind::String, JsonKind::String) => left.as_str() == right.as_str(),
+        (JsonKind::Bool, JsonKind::Bool) => left.as_bool() == right.as_bool(),
+        (JsonKind::Object, JsonKind::Object) => left.value() == right.value(),
+        (left, right) => left == JsonKind::Null && right == JsonKind::Null,
     }
 }
 
 /// Numbers and texts have an order, each among themselves.
-fn order(left: &Value, right: &Value) -> Option<Ordering> {
-    match (left, right) {
-        (Value::Number(left), Value::Number(right)) => float(left).partial_cmp(&float(right)),
-        (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
-        _ => None,
+fn order(left: Json<'_>, right: Json<'_>) -> Option<Ordering> {
+    match (left.as_str(), right.as_str()) {
+        (Some(left), Some(right)) => Some(left.cmp(right)),
+        _ => json_float(left)?.partial_cmp(&json_float(right)?),
     }
 }
 

@@ -1,10 +1,10 @@
 //! The functions of one value.
 
-use std::borrow::Cow;
-
+use hubferry_event::{Json, JsonKind};
 use serde_json::Value;
 
-use crate::text::{float, js_text, js_trim, number_in_text};
+use crate::path::Found;
+use crate::text::{js_text, js_trim, json_float, number_in_text};
 
 /// The functions by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,73 +89,76 @@ impl Function {
 
     /// The function of one value. Null and values of other types give null, except that `length` is then 0, `typeof`
     /// names the type and `bool` is false.
-    pub(super) fn of(self, value: Cow<'_, Value>) -> Cow<'_, Value> {
-        let of_text = |change: fn(&str) -> String| match value.as_str() {
-            Some(text) => Cow::Owned(Value::String(change(text))),
-            None => Cow::Owned(Value::Null),
+    pub(super) fn of(self, value: Found<'_>) -> Found<'_> {
+        let json = value.as_json();
+        let of_text = |change: fn(&str) -> String| {
+            json.as_str()
+                .map_or(Value::Null, |text| Value::String(change(text)))
         };
-        match self {
-            Self::Length => Cow::Owned(length(&value)),
+        Found::Made(match self {
+            Self::Length => length(json),
             Self::Lowercase => of_text(str::to_lowercase),
             Self::Uppercase => of_text(str::to_uppercase),
             Self::Snakecase => of_text(|text| words(text).join("_")),
             Self::Kebabcase => of_text(|text| words(text).join("-")),
             Self::Titlecase => of_text(titlecase),
-            Self::Typeof => Cow::Owned(Value::from(type_name(&value))),
-            Self::Bool => Cow::Owned(Value::Bool(truth(&value))),
-            Self::String => match &*value {
-                Value::String(_) => value,
-                Value::Number(_) | Value::Bool(_) => Cow::Owned(Value::String(js_text(&value))),
-                Value::Null | Value::Array(_) | Value::Object(_) => Cow::Owned(Value::Null),
+            Self::Typeof => type_name(json).into(),
+            Self::Bool => truth(json).into(),
+            Self::String => match json.kind() {
+                JsonKind::String => return value,
+                JsonKind::Number | JsonKind::Bool => js_text(json.value()).into(),
+                JsonKind::Null | JsonKind::Array | JsonKind::Object => Value::Null,
             },
-            Self::Number => number(value),
+            Self::Number => match json.kind() {
+                JsonKind::Number => return value,
+                _ => number(json),
+            },
             // These take two values and are evaluated by their caller.
-            Self::Contains | Self::Match => Cow::Owned(Value::Bool(false)),
-        }
+            Self::Contains | Self::Match => Value::Bool(false),
+        })
     }
 }
 
 /// Elements of a list, bytes of a text (not characters, as documented).
-fn length(value: &Value) -> Value {
-    match value {
-        Value::String(text) => text.len().into(),
-        Value::Array(items) => items.len().into(),
-        Value::Null => 0.into(),
-        Value::Bool(_) | Value::Number(_) | Value::Object(_) => Value::Null,
+fn length(json: Json<'_>) -> Value {
+    match json.kind() {
+        JsonKind::String => json.as_str().map_or(0, str::len).into(),
+        JsonKind::Array => json.len().into(),
+        JsonKind::Null => 0.into(),
+        JsonKind::Bool | JsonKind::Number | JsonKind::Object => Value::Null,
     }
 }
 
-const fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::String(_) => "string",
-        Value::Number(_) => "number",
-        Value::Array(_) => "list",
-        Value::Bool(_) => "bool",
-        Value::Null => "null",
-        Value::Object(_) => "object",
+fn type_name(json: Json<'_>) -> &'static str {
+    match json.kind() {
+        JsonKind::String => "string",
+        JsonKind::Number => "number",
+        JsonKind::Array => "list",
+        JsonKind::Bool => "bool",
+        JsonKind::Null => "null",
+        JsonKind::Object => "object",
     }
 }
 
 /// Of texts only `true` (in any case) and `1` are true.
-fn truth(value: &Value) -> bool {
-    match value {
-        Value::Bool(truth) => *truth,
-        Value::Number(number) => float(number) != 0.0,
-        Value::String(text) => text.eq_ignore_ascii_case("true") || text == "1",
-        Value::Null | Value::Array(_) | Value::Object(_) => false,
+fn truth(json: Json<'_>) -> bool {
+    match (json.as_bool(), json_float(json), json.as_str()) {
+        (Some(truth), ..) => truth,
+        (_, Some(float), _) => float != 0.0,
+        (.., Some(text)) => text.eq_ignore_ascii_case("true") || text == "1",
+        (None, None, None) => false,
     }
 }
 
 /// A text without a number in it is null, also the empty one.
-fn number(value: Cow<'_, Value>) -> Cow<'_, Value> {
-    Cow::Owned(match &*value {
-        Value::Number(_) => return value,
-        Value::Bool(truth) => u8::from(*truth).into(),
-        Value::String(text) if !js_trim(text).is_empty() => {
+fn number(json: Json<'_>) -> Value {
+    match (json.as_bool(), json.as_str()) {
+        (Some(truth), _) => u8::from(truth).into(),
+        (None, Some(text)) if !js_trim(text).is_empty() => {
             number_in_text(text).map_or(Value::Null, Value::Number)
         }
-        Value::String(_) | Value::Null | Value::Array(_) | Value::Object(_) => Value::Null,
-    })
+        (None, _) => Value::Null,
+    }
 }
 
 /// Words in lower case. They end at anything but letters and digits, and where the case says that a new one begins:

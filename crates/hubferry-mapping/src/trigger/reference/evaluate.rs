@@ -1,14 +1,13 @@
 //! A trigger's logic on an event, as the reference evaluates it.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::Value;
+use hubferry_event::Json;
 
-use crate::path::Path;
-use crate::text::{float, js_number};
+use crate::path::{Found, Path};
+use crate::text::{js_number, json_float};
 use crate::trigger::canon::{Quoted, push_glob_literal, write_group, write_path};
-use crate::trigger::{Found, found_kind};
+use crate::trigger::found_kind;
 
 /// What must hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,16 +93,19 @@ pub(super) struct Ending {
 }
 
 impl Logic {
-    pub(in crate::trigger) fn holds(&self, event: &Value) -> bool {
+    pub(in crate::trigger) fn holds(&self, event: Json<'_>) -> bool {
         match self {
             Self::All(items) => items.iter().all(|item| item.holds(event)),
             Self::Any(items) => items.iter().any(|item| item.holds(event)),
-            Self::Test(test) => test.check.holds(test.field.of(event).as_deref()),
+            Self::Test(test) => {
+                let found = test.field.of(event);
+                test.check.holds(found.as_ref().map(Found::as_json))
+            }
         }
     }
 
     /// The first clause that decides against an event that does not match.
-    pub(in crate::trigger) fn explain(&self, event: &Value) -> String {
+    pub(in crate::trigger) fn explain(&self, event: Json<'_>) -> String {
         match self {
             Self::All(items) => match items.iter().find(|item| !item.holds(event)) {
                 Some(first) => first.explain(event),
@@ -112,7 +114,7 @@ impl Logic {
             Self::Any(_) => format!("`{self}` does not hold: none of its parts does"),
             Self::Test(test) => {
                 let found = test.field.of(event);
-                let kind = found_kind(found.as_deref());
+                let kind = found_kind(found.as_ref().map(Found::as_json));
                 format!("`{self}` does not hold: the field is {kind}")
             }
         }
@@ -124,7 +126,7 @@ impl Logic {
 }
 
 impl Field {
-    fn of<'e>(&self, event: &'e Value) -> Found<'e> {
+    fn of<'e>(&self, event: Json<'e>) -> Option<Found<'e>> {
         let key = match self {
             Self::Type => "type",
             Self::Event => "event",
@@ -132,7 +134,7 @@ impl Field {
             Self::UserId => "userId",
             Self::Under(section, path) => return path.lookup(event.get(section.key())?),
         };
-        event.get(key).map(Cow::Borrowed)
+        event.get(key).map(Found::Lent)
     }
 }
 
@@ -147,17 +149,17 @@ impl Section {
 }
 
 impl Check {
-    fn holds(&self, value: Option<&Value>) -> bool {
-        let text = value.and_then(Value::as_str);
-        let number = value.and_then(Value::as_number).map(float);
+    fn holds(&self, value: Option<Json<'_>>) -> bool {
+        let text = value.and_then(Json::as_str);
+        let number = || value.and_then(json_float);
         match self {
             Self::Text(wanted) => text == Some(&wanted.text),
             Self::TextNot(wanted) => text != Some(&wanted.text),
-            Self::Number(wanted) => number.is_some_and(|n| n == wanted.number),
-            Self::NumberNot(wanted) => number.is_some_and(|n| n != wanted.number),
-            Self::Order(order, wanted) => number.is_some_and(|n| order.holds(n, wanted.number)),
-            Self::Bool(wanted) => value.and_then(Value::as_bool) == Some(*wanted),
-            Self::Null => value.is_none_or(Value::is_null),
+            Self::Number(wanted) => number().is_some_and(|n| n == wanted.number),
+            Self::NumberNot(wanted) => number().is_some_and(|n| n != wanted.number),
+            Self::Order(order, wanted) => number().is_some_and(|n| order.holds(n, wanted.number)),
+            Self::Bool(wanted) => value.and_then(Json::as_bool) == Some(*wanted),
+            Self::Null => value.is_none_or(Json::is_null),
             Self::NotNull => value.is_some_and(|v| !v.is_null()),
             Self::Contains(part) => text.is_some_and(|t| t.contains(part.as_str())),
             Self::ContainsNot(part) => text.is_some_and(|t| !t.contains(part.as_str())),
