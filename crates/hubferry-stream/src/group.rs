@@ -21,7 +21,7 @@ pub(crate) enum Notice {
     Assigned(Vec<(Topic, Partition)>),
     Revoked(Vec<(Topic, Partition)>),
     Lost(Vec<(Topic, Partition)>),
-    CommitFailed(String),
+    CommitFailed(KafkaError),
 }
 
 /// The context of a consumer in a group.
@@ -75,7 +75,7 @@ impl ConsumerContext for Group {
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
         match result {
             Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => (),
-            Err(error) => self.note(Notice::CommitFailed(error.to_string())),
+            Err(error) => self.note(Notice::CommitFailed(error)),
         }
     }
 }

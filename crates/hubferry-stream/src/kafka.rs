@@ -12,11 +12,12 @@ use tokio::time::Instant;
 use crate::error::StreamError;
 use crate::group::Group;
 use crate::ledger::{Ledger, Settled, Ticket};
-use crate::orders::{Board, Close, Positions, Release};
+use crate::orders::{Board, Close, Mark, Positions, Release};
 use crate::place::{Message, Partition, Topic};
 use crate::poller::{NEWS, News, Poller};
 use crate::settings::{KafkaSettings, config_error};
 use crate::source::{Intake, Revocation};
+use crate::wire::is_too_large;
 
 /// Settled positions are committed at least this often (`spec/fleet.md` i.2.1) …
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
@@ -49,6 +50,8 @@ pub struct KafkaSource {
     said_quiet: bool,
     stopped: bool,
     commit_failures: u64,
+    /// Whether commits tell what has ended above them; no more once the broker found that too large.
+    tells_finished: bool,
 }
 
 /// A revocation that waits for the worker's answer.
@@ -96,6 +99,7 @@ impl KafkaSource {
             said_quiet: false,
             stopped: false,
             commit_failures: 0,
+            tells_finished: true,
         })
     }
 
@@ -164,7 +168,7 @@ impl KafkaSource {
 
     pub(crate) async fn close(self) -> Result<(), StreamError> {
         let (done, closed) = oneshot::channel();
-        let commit = self.ledger.committable();
+        let commit = self.marks();
         self.order(|orders| orders.close = Some(Close { commit, done }));
         let ended = tokio::time::timeout(CLOSE_WITHIN, closed).await;
         let late = || StreamError::Commit {
@@ -181,8 +185,9 @@ impl KafkaSource {
 
     fn pop(&mut self) -> Option<Intake> {
         while let Some(message) = self.ready.pop_front() {
-            if let Some(ticket) = self.ledger.open(&message.at, message.cost_bytes()) {
-                self.pass_flow();
+            let ticket = self.ledger.open(&message.at, message.cost_bytes());
+            self.pass_flow();
+            if let Some(ticket) = ticket {
                 return Some(Intake::Arrived(message, ticket));
             }
         }
@@ -197,8 +202,11 @@ impl KafkaSource {
                 }
                 Ok(None)
             }
-            News::Assigned(partitions) => {
+            News::Assigned(partitions, finished) => {
                 self.begin_assignment(&partitions);
+                for (topic, partition, finished) in finished {
+                    self.ledger.restore(&topic, partition, &finished);
+                }
                 Ok(Some(Intake::Assigned(partitions)))
             }
             News::Revoking(partitions) => {
@@ -208,8 +216,9 @@ impl KafkaSource {
                 self.forget(&partitions);
                 Ok(Some(Intake::Lost(partitions)))
             }
-            News::CommitFailed(reason) => {
-                tracing::warn!(reason, "could not commit positions; trying again");
+            News::CommitFailed(error) => {
+                tracing::warn!(%error, "could not commit positions; trying again");
+                self.tells_finished &= !is_too_large(&error);
                 self.commit_failures += 1;
                 self.committed.clear();
                 Ok(None)
@@ -252,7 +261,7 @@ impl KafkaSource {
             return;
         };
         let partitions = self.revoking.swap_remove(at).partitions;
-        let mut commit = self.ledger.committable();
+        let mut commit = self.marks();
         commit.retain(|key, _| partitions.contains(key));
         self.forget(&partitions);
         self.order(|orders| {
@@ -308,13 +317,25 @@ impl KafkaSource {
             self.committed.clear();
             self.commit_all_at = now + COMMIT_ALL_EVERY;
         }
-        let mut due = self.ledger.committable();
-        due.retain(|key, position| self.committed.get(key) != Some(position));
+        let mut due = self.marks();
+        due.retain(|key, mark| self.committed.get(key) != Some(mark));
         if !due.is_empty() {
             self.committed
-                .extend(due.iter().map(|(key, position)| (key.clone(), *position)));
+                .extend(due.iter().map(|(key, mark)| (key.clone(), mark.clone())));
             self.order(|orders| orders.commit.extend(due));
         }
+    }
+
+    /// What to commit: each position together with what has ended above it.
+    fn marks(&self) -> Positions {
+        let marks = self.ledger.finished().into_iter().map(|(key, finished)| {
+            let mark = Mark {
+                position: finished.position(),
+                finished: finished.encode().filter(|_| self.tells_finished),
+            };
+            (key, mark)
+        });
+        marks.collect()
     }
 
     fn pass_flow(&mut self) {

@@ -6,9 +6,14 @@
 //!
 //! Each assignment of a partition is an epoch of its own: a ticket of an earlier one settles nothing, because its
 //! message has been, or will be, read again by whoever owns the partition now.
+//!
+//! What had ended above the committed position when the partition was last let go can be restored: those messages come
+//! again, count as ended at once, and are not opened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
+use crate::finished::Finished;
 use crate::place::{Offset, Partition, Place, Position, Topic};
 
 /// How much may be open at once (`intake.*`).
@@ -73,6 +78,7 @@ pub struct Ledger {
     stopped: bool,
     flow_changed: bool,
     stale: u64,
+    passed_over: u64,
     next_epoch: u64,
 }
 
@@ -96,6 +102,8 @@ struct Account {
     /// Ended offsets above the watermark: start -> run.
     ended: BTreeMap<i64, Run>,
     ended_messages: usize,
+    /// Ended before this assignment and not yet read again, in ascending order.
+    restored: VecDeque<Range<i64>>,
     open: usize,
     open_bytes: usize,
 }
@@ -127,6 +135,7 @@ impl Ledger {
             stopped: false,
             flow_changed: false,
             stale: 0,
+            passed_over: 0,
             next_epoch: 1,
         }
     }
@@ -156,6 +165,16 @@ impl Ledger {
         self.flow_changed = true;
     }
 
+    /// What had ended above the committed position before this assignment. To be told before its first message; it does
+    /// nothing for a partition that is not ours or of which something was opened already.
+    pub fn restore(&mut self, topic: &Topic, partition: Partition, finished: &Finished) {
+        let slot = self.index.get(&(topic.clone(), partition));
+        let slot = slot.and_then(|slot| self.slots.get_mut(*slot));
+        if let Some(slot) = slot.filter(|slot| slot.epoch != 0) {
+            slot.account.restore(finished);
+        }
+    }
+
     /// The partition is no longer ours. Its open messages are forgotten; their tickets become stale.
     pub fn release(&mut self, topic: &Topic, partition: Partition) {
         if let Some(&slot) = self.index.get(&(topic.clone(), partition)) {
@@ -165,7 +184,8 @@ impl Ledger {
     }
 
     /// Opens a message. `None` means there is nothing to do: the partition is not ours, or this offset was handed out
-    /// before in the same assignment and its first ticket still stands for it.
+    /// before in the same assignment and its first ticket still stands for it, or it had ended before
+    /// ([`Ledger::restore`]).
     pub fn open(&mut self, at: &Place, bytes: usize) -> Option<Ticket> {
         let number = *self.index.get(&(at.topic.clone(), at.partition))?;
         let offset = at.offset.get();
@@ -180,15 +200,25 @@ impl Ledger {
             self.assign(&at.topic, at.partition);
         }
         let slot = self.slots.get_mut(number)?;
-        if slot.epoch == 0 || !slot.account.open(offset, bytes) {
+        if slot.epoch == 0 {
             return None;
         }
-        self.open += 1;
-        self.open_bytes += bytes;
+        let opened = slot.account.open(offset, bytes);
+        // What had ended before takes its place in the span too.
         if !slot.full && slot.account.reached(&self.bounds) {
             slot.full = true;
             self.flow_changed = true;
         }
+        match opened {
+            Opened::New => (),
+            Opened::Before => return None,
+            Opened::Ended => {
+                self.passed_over += 1;
+                return None;
+            }
+        }
+        self.open += 1;
+        self.open_bytes += bytes;
         if !self.worker_full && self.open_bytes >= self.bounds.worker_bytes {
             self.worker_full = true;
             self.flow_changed = true;
@@ -247,6 +277,22 @@ impl Ledger {
     pub fn committable_of(&self, topic: &Topic, partition: Partition) -> Option<Position> {
         let slot = self.assigned(topic, partition)?;
         Some(Position::new(slot.account.reach?.watermark))
+    }
+
+    /// What has ended above the position of a partition, taken together with that position. `None` before its first
+    /// message.
+    #[must_use]
+    pub fn finished_of(&self, topic: &Topic, partition: Partition) -> Option<Finished> {
+        self.assigned(topic, partition)?.account.finished()
+    }
+
+    /// The same for every assigned partition.
+    #[must_use]
+    pub fn finished(&self) -> BTreeMap<(Topic, Partition), Finished> {
+        let assigned = self.slots.iter().filter(|slot| slot.epoch != 0);
+        assigned
+            .filter_map(|slot| Some((slot.key.clone(), slot.account.finished()?)))
+            .collect()
     }
 
     /// What must be paused and resumed since the last call, because a bound was reached or half of it is free again.
@@ -330,6 +376,18 @@ impl Ledger {
         self.stale
     }
 
+    /// Messages that came again and were passed over, because they had ended before.
+    #[must_use]
+    pub fn passed_over(&self) -> u64 {
+        self.passed_over
+    }
+
+    /// The partitions that are ours.
+    pub fn assignment(&self) -> impl Iterator<Item = &(Topic, Partition)> {
+        let assigned = self.slots.iter().filter(|slot| slot.epoch != 0);
+        assigned.map(|slot| &slot.key)
+    }
+
     fn assigned(&self, topic: &Topic, partition: Partition) -> Option<&Slot> {
         let slot = *self.index.get(&(topic.clone(), partition))?;
         self.slots.get(slot).filter(|slot| slot.epoch != 0)
@@ -356,24 +414,70 @@ impl Ledger {
     }
 }
 
+/// What opening an offset did.
+enum Opened {
+    New,
+    /// It was opened before in this assignment.
+    Before,
+    /// It had ended before this assignment.
+    Ended,
+}
+
 impl Account {
-    /// False when the offset was opened before.
-    fn open(&mut self, offset: i64, bytes: usize) -> bool {
+    fn restore(&mut self, finished: &Finished) {
+        if self.reach.is_none() {
+            let position = finished.position().get();
+            self.reach = Some(Reach {
+                watermark: position,
+                position,
+            });
+            self.restored = finished.runs().iter().cloned().collect();
+        }
+    }
+
+    fn finished(&self) -> Option<Finished> {
+        let reach = self.reach?;
+        let ended = self.ended.iter().map(|(start, run)| *start..run.end);
+        let restored = self
+            .restored
+            .iter()
+            .map(|run| run.start.max(reach.position)..run.end);
+        Some(Finished::new(
+            Position::new(reach.watermark),
+            ended.chain(restored),
+        ))
+    }
+
+    fn open(&mut self, offset: i64, bytes: usize) -> Opened {
         let reach = self.reach.get_or_insert(Reach {
             watermark: offset,
             position: offset,
         });
         if offset < reach.position {
-            return false;
+            return Opened::Before;
         }
         let (gap, position) = (reach.position..offset, offset.saturating_add(1));
         reach.position = position;
         if !gap.is_empty() {
             self.end(gap.start, gap.end, 0);
         }
+        if self.had_ended(offset) {
+            self.end(offset, position, 1);
+            return Opened::Ended;
+        }
         self.open += 1;
         self.open_bytes += bytes;
-        true
+        Opened::New
+    }
+
+    /// Whether the offset had ended before this assignment. Offsets are asked for in ascending order.
+    fn had_ended(&mut self, offset: i64) -> bool {
+        while self.restored.front().is_some_and(|run| run.end <= offset) {
+            self.restored.pop_front();
+        }
+        self.restored
+            .front()
+            .is_some_and(|run| run.contains(&offset))
     }
 
     fn settle(&mut self, offset: i64, bytes: usize) {

@@ -233,6 +233,118 @@ fn a_stopped_ledger_wants_nothing_more() {
     assert_eq!(position(&ledger, 0), Some(1), "what was open may still end");
 }
 
+fn finished(ledger: &Ledger) -> (i64, Vec<(i64, i64)>) {
+    let finished = ledger.finished_of(&topic(), Partition::new(0)).unwrap();
+    let runs = finished.runs().iter().map(|run| (run.start, run.end));
+    (finished.position().get(), runs.collect())
+}
+
+#[test]
+fn what_ended_before_the_assignment_comes_again_and_is_passed_over() {
+    let mut first = ledger(IntakeBounds::default(), &[0]);
+    let mut tickets: Vec<_> = (5..15)
+        .map(|offset| first.open(&at(0, offset), 1))
+        .collect();
+    for offset in [5, 7, 8, 12] {
+        first.settle(tickets[offset - 5].take().unwrap());
+    }
+    assert_eq!(finished(&first), (6, vec![(7, 9), (12, 13)]));
+
+    let mut second = ledger(IntakeBounds::default(), &[0]);
+    let kept = first.finished_of(&topic(), Partition::new(0)).unwrap();
+    second.restore(&topic(), Partition::new(0), &kept);
+    assert_eq!(
+        finished(&second),
+        (6, vec![(7, 9), (12, 13)]),
+        "nothing was read, and all of it is still known"
+    );
+    let six = second.open(&at(0, 6), 1).unwrap();
+    assert_eq!(
+        [7, 8].map(|offset| second.open(&at(0, offset), 1)),
+        [None, None]
+    );
+    assert_eq!(position(&second, 0), Some(6));
+    second.settle(six);
+    assert_eq!(finished(&second), (9, vec![(12, 13)]));
+    for offset in 9..12 {
+        let ticket = second.open(&at(0, offset), 1).unwrap();
+        second.settle(ticket);
+    }
+    assert_eq!(second.open(&at(0, 12), 1), None);
+    assert_eq!((position(&second, 0), second.passed_over()), (Some(13), 3));
+    assert!(second.open(&at(0, 13), 1).is_some());
+    assert_eq!((second.open_messages(), second.open_bytes()), (1, 1));
+}
+
+#[test]
+fn a_log_that_starts_anew_forgets_what_had_ended() {
+    let mut ledger = ledger(IntakeBounds::default(), &[0]);
+    let kept = Finished::new(Position::new(100), Some(101..200));
+    ledger.restore(&topic(), Partition::new(0), &kept);
+    for offset in [0, 101, 150] {
+        assert!(ledger.open(&at(0, offset), 1).is_some(), "offset {offset}");
+    }
+}
+
+#[test]
+fn what_is_passed_over_counts_in_the_span() {
+    let mut ledger = ledger(BOUNDS, &[0]);
+    let kept = Finished::new(Position::new(0), Some(1..30));
+    ledger.restore(&topic(), Partition::new(0), &kept);
+    let stuck = ledger.open(&at(0, 0), 1).unwrap();
+    for offset in 1..10 {
+        assert_eq!(ledger.flow(), Flow::default(), "before {offset}");
+        assert_eq!(ledger.open(&at(0, offset), 1), None);
+    }
+    assert_eq!(ledger.flow().pause, [key(0)]);
+    ledger.settle(stuck);
+    assert_eq!(ledger.flow().resume, [key(0)]);
+    assert_eq!(finished(&ledger), (30, vec![]));
+}
+
+#[test]
+fn restoring_comes_before_the_first_message_or_not_at_all() {
+    let mut ledger = ledger(IntakeBounds::default(), &[0]);
+    let _open = ledger.open(&at(0, 0), 1);
+    let kept = Finished::new(Position::new(0), Some(1..30));
+    ledger.restore(&topic(), Partition::new(0), &kept);
+    assert!(ledger.open(&at(0, 1), 1).is_some());
+    ledger.restore(&topic(), Partition::new(1), &kept);
+    assert_eq!(ledger.finished_of(&topic(), Partition::new(1)), None);
+}
+
+proptest! {
+    /// Members take over from each other at any moment: every message ends once, whoever ended it, unless it was open.
+    #[test]
+    fn a_row_of_owners_ends_every_message_once(
+        shifts in prop::collection::vec((1i64..40, prop::collection::vec(any::<bool>(), 40)), 1..8),
+    ) {
+        let mut ended = std::collections::BTreeSet::new();
+        let mut text: Option<(Position, Option<String>)> = None;
+        for (reads, settles) in shifts {
+            let mut ledger = ledger(IntakeBounds::default(), &[0]);
+            let mut start = 0;
+            if let Some((position, text)) = &text {
+                start = position.get();
+                if let Some(kept) = Finished::decode(text.as_deref().unwrap_or(""), *position).unwrap() {
+                    ledger.restore(&topic(), Partition::new(0), &kept);
+                }
+            }
+            for (offset, settle) in (start..start + reads).zip(settles) {
+                let ticket = ledger.open(&at(0, offset), 1);
+                prop_assert_eq!(ticket.is_none(), ended.contains(&offset), "offset {}", offset);
+                if let Some(ticket) = ticket.filter(|_| settle) {
+                    ledger.settle(ticket);
+                    ended.insert(offset);
+                }
+            }
+            let finished = ledger.finished_of(&topic(), Partition::new(0)).unwrap();
+            prop_assert!((start..finished.position().get()).all(|offset| ended.contains(&offset)));
+            text = Some((finished.position(), finished.encode()));
+        }
+    }
+}
+
 /// What the ledger stands for, written so plainly that it can only be slow.
 #[derive(Default)]
 struct Naive {

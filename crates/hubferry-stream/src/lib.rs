@@ -9,10 +9,12 @@
 //! Kafka's types stop at this crate. [`EmbeddedBroker`] is a small broker inside the process, for demonstrations and
 //! tests.
 
+mod base64;
 mod dead_letters;
 mod embedded;
 mod error;
 mod file;
+mod finished;
 mod group;
 mod kafka;
 mod ledger;
@@ -33,6 +35,7 @@ pub use dead_letters::{DeadLetterTopic, DeadLetters, FileDeadLetters, KafkaDeadL
 pub use embedded::EmbeddedBroker;
 pub use error::StreamError;
 pub use file::{FileSource, INPUT_TOPIC};
+pub use finished::{Finished, FinishedError};
 pub use kafka::KafkaSource;
 pub use ledger::{Flow, IntakeBounds, Ledger, Settled, Ticket};
 pub use letter::{

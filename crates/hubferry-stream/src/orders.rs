@@ -13,8 +13,16 @@ use crate::error::StreamError;
 use crate::ledger::Flow;
 use crate::place::{Partition, Position, Topic};
 
+/// A position to commit, and the text that goes with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) position: Position,
+    /// What has ended above the position, as [`crate::Finished`] writes it; of the same moment as the position.
+    pub(crate) finished: Option<String>,
+}
+
 /// Positions by partition.
-pub(crate) type Positions = BTreeMap<(Topic, Partition), Position>;
+pub(crate) type Positions = BTreeMap<(Topic, Partition), Mark>;
 
 /// Everything that is wanted at the moment.
 #[derive(Debug, Default)]
@@ -95,6 +103,13 @@ mod tests {
         (Topic::new("t"), Partition::new(partition))
     }
 
+    fn mark(position: i64) -> Mark {
+        Mark {
+            position: Position::new(position),
+            finished: None,
+        }
+    }
+
     #[test]
     fn later_orders_replace_earlier_ones_and_taking_empties_the_board() {
         let board = Board::default();
@@ -104,7 +119,7 @@ mod tests {
                 pause: vec![key(0), key(1)],
                 resume: vec![],
             });
-            orders.commit.insert(key(0), Position::new(5));
+            orders.commit.insert(key(0), mark(5));
             orders.stop = true;
         });
         board.change(&thread, |orders| {
@@ -112,11 +127,11 @@ mod tests {
                 pause: vec![],
                 resume: vec![key(1)],
             });
-            orders.commit.insert(key(0), Position::new(7));
+            orders.commit.insert(key(0), mark(7));
         });
         let orders = board.take();
         assert_eq!(orders.hold, [(key(0), true), (key(1), false)].into());
-        assert_eq!(orders.commit, [(key(0), Position::new(7))].into());
+        assert_eq!(orders.commit, [(key(0), mark(7))].into());
         let rest = board.take();
         assert!(rest.hold.is_empty() && rest.commit.is_empty());
         assert!(rest.stop, "stopping is for good");

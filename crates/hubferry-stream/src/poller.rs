@@ -10,24 +10,29 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::TopicPartitionList;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
 
 use crate::error::StreamError;
+use crate::finished::Finished;
 use crate::group::{Group, Notice, assign, unassign};
 use crate::orders::{Board, Close, Orders, Positions, Release};
 use crate::place::{Message, Partition, Topic};
-use crate::wire::{Verdict, copy, list, offsets, refused_for_now, verdict};
+use crate::wire::{
+    Verdict, committed, copy, is_too_large, list, offsets, refused_for_now, starting_at, verdict,
+};
 
 /// What the thread tells the source, in the order in which it happened.
 #[derive(Debug)]
 pub(crate) enum News {
     Batch(Vec<Message>),
-    Assigned(Vec<(Topic, Partition)>),
+    /// Ours from now on, with what had ended above the committed positions.
+    Assigned(Vec<(Topic, Partition)>, Vec<(Topic, Partition, Finished)>),
     Revoking(Vec<(Topic, Partition)>),
     Lost(Vec<(Topic, Partition)>),
-    CommitFailed(String),
+    CommitFailed(KafkaError),
     Failed(StreamError),
 }
 
@@ -44,6 +49,10 @@ const IDLE: Duration = Duration::from_millis(50);
 
 /// When the source takes nothing for this long, fetching is stopped so that polling can go on.
 const PATIENCE: Duration = Duration::from_millis(200);
+
+/// How long the group's coordinator has to tell what was committed. Fetching for the partitions that we keep goes on
+/// meanwhile, only handing over waits.
+const LOOK_UP: Duration = Duration::from_secs(2);
 
 /// How long the last commit may be tried again; well within the time that closing may take.
 const CLOSING_PATIENCE: Duration = Duration::from_secs(5);
@@ -128,7 +137,7 @@ impl Poller {
         // What was lost since the order was given belongs to somebody else now.
         orders.commit.retain(|key, _| self.assigned.contains(key));
         if let Err(error) = self.commit(&orders.commit, CommitMode::Async) {
-            self.outbox.push_back(News::CommitFailed(error.to_string()));
+            self.outbox.push_back(News::CommitFailed(error));
         }
         for release in orders.release {
             self.release(release);
@@ -273,13 +282,14 @@ impl Poller {
                 self.let_go(&partitions);
                 News::Lost(partitions)
             }
-            Notice::CommitFailed(reason) => News::CommitFailed(reason),
+            Notice::CommitFailed(error) => News::CommitFailed(error),
         };
         self.outbox.push_back(news);
     }
 
     fn take_on(&mut self, partitions: Vec<(Topic, Partition)>) -> News {
-        if let Err(error) = assign(&self.consumer, &list(&partitions)) {
+        let (start, finished) = self.committed(&partitions);
+        if let Err(error) = assign(&self.consumer, &start) {
             return News::Failed(StreamError::Consumer {
                 reason: error.to_string(),
             });
@@ -292,7 +302,32 @@ impl Poller {
             &self.held
         };
         self.pause(&paused.clone());
-        News::Assigned(partitions)
+        News::Assigned(partitions, finished)
+    }
+
+    /// Where to start, and what had ended above it: both from one answer, so that they belong together. Without an
+    /// answer the client library looks for the positions itself, and what had ended comes again.
+    fn committed(
+        &self,
+        partitions: &[(Topic, Partition)],
+    ) -> (TopicPartitionList, Vec<(Topic, Partition, Finished)>) {
+        let plain = list(partitions);
+        if self.stopped || partitions.is_empty() {
+            return (plain, Vec::new());
+        }
+        match self.consumer.committed_offsets(plain.clone(), LOOK_UP) {
+            Ok(answer) => {
+                let finished = committed(&answer);
+                (starting_at(partitions, &finished), finished)
+            }
+            Err(error) => {
+                tracing::info!(
+                    %error,
+                    "what had ended above the committed positions is unknown; those messages come again"
+                );
+                (plain, Vec::new())
+            }
+        }
     }
 
     fn begin_revocation(&mut self, partitions: Vec<(Topic, Partition)>) -> News {
@@ -361,6 +396,7 @@ impl Poller {
         loop {
             positions.retain(|key, _| self.assigned.contains(key));
             match self.commit(&positions, CommitMode::Sync) {
+                Err(error) if is_too_large(&error) && plain(&mut positions) => (),
                 Err(error) if refused_for_now(&error) && since.elapsed() < patience => {
                     tracing::debug!(%error, "could not commit for now; trying again");
                     if self.deliver() || self.stopped {
@@ -414,4 +450,12 @@ impl Poller {
         }
         drop(self.consumer);
     }
+}
+
+/// Leaves the texts out; false when there were none.
+fn plain(positions: &mut Positions) -> bool {
+    let texts = positions
+        .values_mut()
+        .filter_map(|mark| mark.finished.take());
+    texts.count() > 0
 }

@@ -1,12 +1,15 @@
 //! Between the client library's types and ours: messages, lists of partitions, and what errors mean.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bytes::Bytes;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message as _};
 use rdkafka::topic_partition_list::{Offset as ListOffset, TopicPartitionList};
 
+use crate::finished::{Finished, FinishedError};
 use crate::orders::Positions;
-use crate::place::{Message, Offset, Partition, Place, Topic};
+use crate::place::{Message, Offset, Partition, Place, Position, Topic};
 
 /// What an error of the consumer means.
 pub(crate) enum Verdict {
@@ -55,6 +58,29 @@ pub(crate) fn refused_for_now(error: &KafkaError) -> bool {
     )
 }
 
+/// Whether a commit was refused because the text beside a position is larger than the broker takes.
+pub(crate) fn is_too_large(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge)
+}
+
+/// The partitions, to be read from where something had ended above; the others from their committed positions.
+pub(crate) fn starting_at(
+    partitions: &[(Topic, Partition)],
+    finished: &[(Topic, Partition, Finished)],
+) -> TopicPartitionList {
+    let start = list(partitions);
+    for (topic, partition, finished) in finished {
+        let offset = ListOffset::Offset(finished.position().get());
+        // A partition that is not in the list is not ours to start.
+        if let Some(mut element) = start.find_partition(topic.as_str(), partition.get())
+            && let Err(error) = element.set_offset(offset)
+        {
+            tracing::debug!(%error, "a starting position was not accepted");
+        }
+    }
+    start
+}
+
 /// The partitions as the client library wants them.
 pub(crate) fn list(partitions: &[(Topic, Partition)]) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(partitions.len());
@@ -93,9 +119,43 @@ pub(crate) fn copy(message: &BorrowedMessage<'_>, last_topic: &mut Option<Topic>
 /// The positions as the client library wants them.
 pub(crate) fn offsets(positions: &Positions) -> KafkaResult<TopicPartitionList> {
     let mut offsets = TopicPartitionList::with_capacity(positions.len());
-    for ((topic, partition), position) in positions {
-        let offset = ListOffset::Offset(position.get());
-        offsets.add_partition_offset(topic.as_str(), partition.get(), offset)?;
+    for ((topic, partition), mark) in positions {
+        let mut entry = offsets.add_partition(topic.as_str(), partition.get());
+        entry.set_offset(ListOffset::Offset(mark.position.get()))?;
+        if let Some(finished) = &mark.finished {
+            entry.set_metadata(finished);
+        }
     }
     Ok(offsets)
+}
+
+/// What was committed with the positions of an answer: the position, and what had ended above it.
+pub(crate) fn committed(list: &TopicPartitionList) -> Vec<(Topic, Partition, Finished)> {
+    let elements = list.elements();
+    let answered = elements.iter().filter(|element| element.error().is_ok());
+    answered
+        .filter_map(|element| {
+            let ListOffset::Offset(offset) = element.offset() else {
+                return None; // nothing was committed yet
+            };
+            let (topic, partition) = (element.topic(), element.partition());
+            // The client library's face panics at text that is not UTF-8, and what others commit is beyond us.
+            let text = catch_unwind(AssertUnwindSafe(|| element.metadata())).ok();
+            let read = text.map_or(Err(FinishedError::Foreign), |text| {
+                Finished::decode(text, Position::new(offset))
+            });
+            match read {
+                Ok(finished) => Some((Topic::new(topic), Partition::new(partition), finished?)),
+                Err(reason) => {
+                    tracing::warn!(
+                        topic,
+                        partition,
+                        %reason,
+                        "ignoring the metadata of the committed position; messages that ended already may come again"
+                    );
+                    None
+                }
+            }
+        })
+        .collect()
 }
