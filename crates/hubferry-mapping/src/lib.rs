@@ -36,8 +36,8 @@ pub use liquid::{
 pub use mapping::Mapping;
 pub use path::PathDialect;
 pub use schema::{
-    Blank, CleanOptions, Condition, FieldSchema, FieldType, Format, Match, Note, Operator,
-    Required, Schema, Validated, Violation,
+    Blank, CleanOptions, Condition, FieldSchema, FieldType, Format, MAX_REPORTED, Match, Note,
+    Operator, Required, Schema, Validated, Violation,
 };
 pub use text::js_text;
 pub use trigger::{

@@ -11,7 +11,7 @@ mod violation;
 pub use field::{FieldSchema, FieldType, Format};
 pub use required::{Condition, Match, Operator, Required};
 pub use validate::{Blank, CleanOptions, Schema, Validated};
-pub use violation::{Note, Violation};
+pub use violation::{MAX_REPORTED, Note, Violation};
 
 #[cfg(test)]
 mod tests;

@@ -7,31 +7,54 @@ use serde_json::{Map, Number, Value};
 
 use super::field::{FieldSchema, FieldType, Format};
 use super::spot::Spot;
-use super::violation::{Note, Violation, describe, masked_email, shown};
+use super::violation::{MAX_REPORTED, Note, Violation, describe, masked_email, shown};
 use crate::text::{float, js_text, js_trim, kind_name, number_in_text};
 
-/// Collects what was found while a field is checked.
+/// Collects what was found while a field is checked: the first of each kind, and how many there were.
 #[derive(Default)]
 pub(super) struct Findings {
-    pub(super) notes: Vec<Note>,
-    pub(super) violations: Vec<Violation>,
+    notes: Vec<Note>,
+    violations: Vec<Violation>,
+    coerced: usize,
+    refused: usize,
 }
 
 impl Findings {
-    fn refuse(&mut self, path: &Spot<'_>, expected: impl Into<String>, actual: impl Into<String>) {
-        self.violations.push(Violation {
-            path: path.to_string(),
-            expected: expected.into(),
-            actual: actual.into(),
-        });
+    /// The violations that are reported, and how many more there were.
+    pub(super) fn into_violations(self) -> (Vec<Violation>, usize) {
+        let more = self.refused - self.violations.len();
+        (self.violations, more)
     }
 
-    fn coerced(&mut self, path: &Spot<'_>, from: &'static str, to: &Value) {
-        self.notes.push(Note::Coerced {
-            path: path.to_string(),
-            from,
-            to: kind_name(to),
-        });
+    /// The notes that are reported; the last one says how many more there were.
+    pub(super) fn into_notes(mut self) -> Vec<Note> {
+        let more = self.coerced - self.notes.len();
+        if let (1.., Some(Note::Coerced { path, .. })) = (more, self.notes.last_mut()) {
+            path.push_str(&format!(" and {more} more"));
+        }
+        self.notes
+    }
+
+    fn refuse(&mut self, path: &Spot<'_>, expected: impl Into<String>, actual: impl Into<String>) {
+        self.refused += 1;
+        if self.refused <= MAX_REPORTED {
+            self.violations.push(Violation {
+                path: path.to_string(),
+                expected: expected.into(),
+                actual: actual.into(),
+            });
+        }
+    }
+
+    fn coerced(&mut self, path: &Spot<'_>, from: &'static str, to: &'static str) {
+        self.coerced += 1;
+        if self.coerced <= MAX_REPORTED {
+            self.notes.push(Note::Coerced {
+                path: path.to_string(),
+                from,
+                to,
+            });
+        }
     }
 }
 
@@ -48,21 +71,17 @@ pub(super) fn coerce(
     let items = match value {
         Value::Array(items) => items,
         single => {
-            findings.notes.push(Note::Coerced {
-                path: path.to_string(),
-                from: kind_name(&single),
-                to: "a list",
-            });
+            findings.coerced(path, kind_name(&single), "a list");
             vec![single]
         }
     };
-    let before = findings.violations.len();
+    let before = findings.refused;
     let items: Vec<Value> = items
         .into_iter()
         .enumerate()
         .filter_map(|(index, item)| coerce_one(field, item, &path.element(index), findings))
         .collect();
-    (findings.violations.len() == before).then_some(Value::Array(items))
+    (findings.refused == before).then_some(Value::Array(items))
 }
 
 fn coerce_one(
@@ -85,7 +104,7 @@ fn coerce_one(
         }
     };
     if changed || unwrapped {
-        findings.coerced(path, from, &value);
+        findings.coerced(path, from, kind_name(&value));
     }
     let value = match value {
         Value::Object(members) => Value::Object(coerce_members(field, members, path, findings)?),
@@ -204,7 +223,7 @@ fn coerce_members(
     if field.properties.is_empty() {
         return Some(members);
     }
-    let before = findings.violations.len();
+    let before = findings.refused;
     let mut kept = Map::new();
     for (name, value) in members {
         match field.member(&name) {
@@ -225,7 +244,7 @@ fn coerce_members(
             findings.refuse(&path.member(&member.name), "a value", "nothing");
         }
     }
-    (findings.violations.len() == before).then_some(kept)
+    (findings.refused == before).then_some(kept)
 }
 
 fn check_rules(
@@ -234,7 +253,7 @@ fn check_rules(
     path: &Spot<'_>,
     findings: &mut Findings,
 ) -> bool {
-    let before = findings.violations.len();
+    let before = findings.refused;
     if !field.choices.is_empty() && !field.choices.iter().any(|choice| same(choice, value)) {
         let choices: Vec<String> = field.choices.iter().map(shown).collect();
         findings.refuse(path, format!("one of {}", choices.join(", ")), shown(value));
@@ -249,7 +268,7 @@ fn check_rules(
         findings.refuse(path, format.expected(), actual);
     }
     check_bounds(field, value, path, findings);
-    findings.violations.len() == before
+    findings.refused == before
 }
 
 /// Numbers are the same when they are equal, however they are written.

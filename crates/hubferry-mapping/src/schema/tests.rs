@@ -663,6 +663,68 @@ fn every_violation_is_reported() {
 }
 
 #[test]
+fn a_message_does_not_grow_with_the_payload() {
+    let list = |count: usize, item: Value| Value::Array(vec![item; count]);
+    let fields = || {
+        vec![
+            FieldSchema::number("a").multiple(),
+            FieldSchema::number("b").multiple(),
+            FieldSchema::text("c").required(),
+        ]
+    };
+    let payload =
+        |first, second| json!({"a": list(first, json!("x")), "b": list(second, json!("y"))});
+    let said = |first, second| validate(fields(), payload(first, second), &SINGLE).unwrap_err();
+    assert_eq!(said(30, 19).len(), 50);
+    assert_eq!(said(30, 19)[49], "/c: expected a value, got nothing");
+    let many = said(40, 100_000);
+    assert_eq!(many.len(), MAX_REPORTED + 1);
+    assert_eq!(
+        many[49],
+        "/b/9: expected a number, got a text of 1 characters"
+    );
+    // 40 and 100,000 elements and the missing field.
+    assert_eq!(
+        many[50],
+        "/: expected at most 50 violations to report, got 99991 more"
+    );
+    let dropping = CleanOptions {
+        drop_invalid: true,
+        ..SINGLE
+    };
+    let schema = Schema::new(fields());
+    let mut with_text = map(payload(1, 100_000));
+    with_text.insert("c".to_owned(), json!("x"));
+    let dropped = schema.validate(with_text, &dropping).unwrap();
+    let why: Vec<usize> = dropped
+        .notes
+        .iter()
+        .map(|note| match note {
+            Note::Dropped { why, .. } => why.len(),
+            Note::Coerced { .. } => 0,
+        })
+        .collect();
+    assert_eq!(why, [1, 51]);
+}
+
+#[test]
+fn notes_do_not_grow_with_the_payload() {
+    let schema = Schema::new(vec![FieldSchema::number("a").multiple()]);
+    let texts = |count: usize| map(json!({"a": vec!["1"; count]}));
+    let notes = |count| schema.validate(texts(count), &SINGLE).unwrap().notes;
+    assert_eq!(notes(50).len(), 50);
+    assert_eq!(
+        notes(50)[49].to_string(),
+        "/a/49: a text was taken as a number"
+    );
+    assert_eq!(notes(100_000).len(), 50);
+    assert_eq!(
+        notes(100_000)[49].to_string(),
+        "/a/49 and 99950 more: a text was taken as a number"
+    );
+}
+
+#[test]
 fn optional_fields_may_be_left_out_instead() {
     let dropping = CleanOptions {
         blank_fields: Blank::Skip,

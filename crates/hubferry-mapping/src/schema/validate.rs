@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::coerce::{Findings, clean, coerce};
 use super::field::{FieldSchema, FieldType};
 use super::spot::Spot;
-use super::violation::{Note, Violation};
+use super::violation::{MAX_REPORTED, Note, Violation};
 
 /// All fields of an action.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -76,7 +76,8 @@ impl Schema {
     /// Cleans, coerces and checks a payload; members that are no field are dropped.
     ///
     /// # Errors
-    /// Every violation, in the order of the fields they are in, required fields that are missing last.
+    /// Every violation, in the order of the fields they are in, required fields that are missing last. Beyond
+    /// [`MAX_REPORTED`] the rest is counted in one more, whose path is `/`.
     pub fn validate(
         &self,
         mut payload: Map<String, Value>,
@@ -97,11 +98,11 @@ impl Schema {
             match coerce(field, value, &Spot::field(name), &mut findings) {
                 Some(value) => {
                     *slot = value;
-                    notes.append(&mut findings.notes);
+                    notes.extend(findings.into_notes());
                     true
                 }
                 None => {
-                    refused.push((field, findings.violations));
+                    refused.push((field, findings.into_violations()));
                     false
                 }
             }
@@ -131,7 +132,7 @@ impl Schema {
     fn judge(
         &self,
         accepted: &mut Validated,
-        refused: Vec<(&FieldSchema, Vec<Violation>)>,
+        refused: Vec<(&FieldSchema, (Vec<Violation>, usize))>,
         options: &CleanOptions,
     ) -> Vec<Violation> {
         let seen: Vec<&str> = refused.iter().map(|(field, _)| field.name()).collect();
@@ -149,19 +150,31 @@ impl Schema {
             })
             .collect();
         let mut violations = Vec::new();
-        for (field, why) in refused {
+        let mut unreported = 0;
+        for (field, (why, more)) in refused {
             if options.drop_invalid && !field.requirement().applies(&accepted.payload) {
                 accepted.notes.push(Note::Dropped {
                     field: field.name().to_owned(),
-                    why,
+                    why: capped(why, more),
                 });
             } else {
                 violations.extend(why);
+                unreported += more;
             }
         }
         violations.append(&mut missing);
-        violations
+        capped(violations, unreported)
     }
+}
+
+/// At most [`MAX_REPORTED`] violations, and one for all others: a message must not grow with the payload.
+fn capped(mut violations: Vec<Violation>, mut unreported: usize) -> Vec<Violation> {
+    unreported += violations.len().saturating_sub(MAX_REPORTED);
+    violations.truncate(MAX_REPORTED);
+    if unreported > 0 {
+        violations.push(Violation::further(unreported));
+    }
+    violations
 }
 
 fn clean_top(field: &FieldSchema, value: Value, blank: Blank) -> Option<Value> {

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::text::kind_name;
 
+/// How many violations of a payload, and coercions of a field, are reported one by one; the rest is counted.
+pub const MAX_REPORTED: usize = 50;
+
 /// A field that breaks a rule. It says what was expected and what was there, never a personal value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -18,7 +21,16 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// The field of the action that the path is in.
+    /// Stands for those that are not reported one by one.
+    pub(super) fn further(count: usize) -> Self {
+        Self {
+            path: "/".to_owned(),
+            expected: format!("at most {MAX_REPORTED} violations to report"),
+            actual: format!("{count} more"),
+        }
+    }
+
+    /// The field of the action that the path is in; empty for the one that counts those left unreported.
     #[must_use]
     pub fn field(&self) -> &str {
         let path = self.path.strip_prefix('/').unwrap_or(&self.path);
