@@ -9,11 +9,11 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::thread;
-use std::time::SystemTime;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use crate::clock::wall_clock_ms;
 use crate::error::StreamError;
 use crate::ledger::{IntakeBounds, Ledger, Settled, Ticket};
 use crate::place::{Message, Offset, Partition, Place, Topic};
@@ -288,18 +288,6 @@ impl<R: Read> Reader<R> {
         }
         Ok(Some(line))
     }
-}
-
-/// Milliseconds since 1970.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a file has no time of its own; this is the one place that asks the clock"
-)]
-fn wall_clock_ms() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A consumer group as a source: the async face of the polling thread, and the owner of the ledger.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -9,12 +9,16 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::clock::wall_clock_ms;
+use crate::ends::Ends;
 use crate::error::StreamError;
 use crate::group::Group;
+use crate::lag::{Lag, age};
 use crate::ledger::{Ledger, Settled, Ticket};
 use crate::orders::{Board, Close, Mark, Positions, Release};
 use crate::place::{Message, Partition, Topic};
 use crate::poller::{NEWS, News, Poller};
+use crate::rebalances::{Rebalances, Turnover};
 use crate::settings::{KafkaSettings, config_error};
 use crate::source::{Intake, Revocation};
 use crate::wire::is_too_large;
@@ -31,6 +35,9 @@ const COMMIT_ALL_EVERY: Duration = Duration::from_secs(10);
 
 /// How long leaving the group may take before it is given up: the broker notices by the session timeout then.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
+
+/// A partition whose end has stood still for so long, and of which nothing more arrives, is at its end.
+const CAUGHT_UP_AFTER: Duration = Duration::from_secs(10);
 
 /// A member of a consumer group.
 #[derive(Debug)]
@@ -52,6 +59,8 @@ pub struct KafkaSource {
     commit_failures: u64,
     /// Whether commits tell what has ended above them; no more once the broker found that too large.
     tells_finished: bool,
+    ends: Ends,
+    turnover: Box<Turnover>,
 }
 
 /// A revocation that waits for the worker's answer.
@@ -59,6 +68,7 @@ pub struct KafkaSource {
 struct Pending {
     id: u64,
     partitions: Vec<(Topic, Partition)>,
+    since: Instant,
     deadline: Instant,
 }
 
@@ -100,6 +110,8 @@ impl KafkaSource {
             stopped: false,
             commit_failures: 0,
             tells_finished: true,
+            ends: Ends::start(&settings.client)?,
+            turnover: Box::default(),
         })
     }
 
@@ -183,11 +195,50 @@ impl KafkaSource {
         &self.ledger
     }
 
+    pub(crate) fn rebalances(&self) -> Rebalances {
+        self.turnover.counts
+    }
+
+    pub(crate) fn take_drains(&mut self) -> Vec<Duration> {
+        self.turnover.take_drains()
+    }
+
+    pub(crate) fn lags(&self) -> BTreeMap<(Topic, Partition), Lag> {
+        let now_ms = wall_clock_ms();
+        let lag = |key: &(Topic, Partition)| (key.clone(), self.lag(&key.0, key.1, now_ms));
+        self.ledger.assignment().map(lag).collect()
+    }
+
+    fn lag(&self, topic: &Topic, partition: Partition, now_ms: i64) -> Lag {
+        let span_messages = self.ledger.span_messages(topic, partition);
+        let end = self.ends.of(topic, partition);
+        let finished = self.ledger.committable_of(topic, partition);
+        let messages = end.zip(finished).map(|(end, finished)| {
+            let ahead = end.position.get().saturating_sub(finished.get());
+            u64::try_from(ahead).unwrap_or_default()
+        });
+        // Everything that arrived has ended, and nothing more came though we would take it: what is left before the end
+        // are marks of transactions, which are never handed out.
+        let takes_more = self.ready.is_empty() && !self.ledger.is_partition_full(topic, partition);
+        let settled_down = end.is_some_and(|end| end.since.elapsed() >= CAUGHT_UP_AFTER);
+        let caught_up = span_messages == 0 && takes_more && settled_down;
+        let behind = match self.ledger.oldest_ms_of(topic, partition) {
+            Some(oldest_ms) if messages != Some(0) && !caught_up => age(oldest_ms, now_ms),
+            _ => Duration::ZERO,
+        };
+        Lag {
+            messages: messages.map(|messages| if caught_up { 0 } else { messages }),
+            behind,
+            span_messages,
+        }
+    }
+
     fn pop(&mut self) -> Option<Intake> {
         while let Some(message) = self.ready.pop_front() {
             let ticket = self.ledger.open(&message.at, message.cost_bytes());
             self.pass_flow();
             if let Some(ticket) = ticket {
+                self.ledger.written(&ticket, message.written_ms);
                 return Some(Intake::Arrived(message, ticket));
             }
         }
@@ -213,6 +264,9 @@ impl KafkaSource {
                 Ok(Some(Intake::Revoking(self.begin_revocation(partitions))))
             }
             News::Lost(partitions) => {
+                let lost = &mut self.turnover.counts;
+                lost.lost += 1;
+                lost.lost_partitions += u64::try_from(partitions.len()).unwrap_or(u64::MAX);
                 self.forget(&partitions);
                 Ok(Some(Intake::Lost(partitions)))
             }
@@ -231,6 +285,8 @@ impl KafkaSource {
         for (topic, partition) in partitions {
             self.ledger.assign(topic, *partition);
         }
+        self.turnover.counts.assigned += 1;
+        self.ends.want(partitions);
         // What was ordered while the group changed hands may have been refused without a word.
         self.committed.clear();
         // An order to pause that was given before we heard that the partition had been lost and came back belongs to
@@ -241,11 +297,14 @@ impl KafkaSource {
     }
 
     fn begin_revocation(&mut self, partitions: Vec<(Topic, Partition)>) -> Revocation {
-        let (id, deadline) = (self.next_revocation, Instant::now() + self.revoke_within);
+        let (id, since) = (self.next_revocation, Instant::now());
+        let deadline = since + self.revoke_within;
         self.next_revocation += 1;
+        self.turnover.counts.revoked += 1;
         self.revoking.push(Pending {
             id,
             partitions: partitions.clone(),
+            since,
             deadline,
         });
         Revocation {
@@ -260,7 +319,10 @@ impl KafkaSource {
         let Some(at) = self.revoking.iter().position(|pending| pending.id == id) else {
             return;
         };
-        let partitions = self.revoking.swap_remove(at).partitions;
+        let Pending {
+            partitions, since, ..
+        } = self.revoking.swap_remove(at);
+        self.turnover.drained(since.elapsed());
         let mut commit = self.marks();
         commit.retain(|key, _| partitions.contains(key));
         self.forget(&partitions);
@@ -275,6 +337,7 @@ impl KafkaSource {
             self.ledger.release(topic, *partition);
             self.committed.remove(&(topic.clone(), *partition));
         }
+        self.ends.forget(partitions);
         self.revoking.retain(|pending| {
             !pending
                 .partitions
@@ -298,6 +361,7 @@ impl KafkaSource {
             .collect();
         for id in late {
             tracing::warn!("a revocation was not answered in time; letting go");
+            self.turnover.counts.late += 1;
             self.finish_revocation(id);
         }
     }

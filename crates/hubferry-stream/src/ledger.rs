@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 use crate::finished::Finished;
+use crate::lag::Times;
 use crate::place::{Offset, Partition, Place, Position, Topic};
 
 /// How much may be open at once (`intake.*`).
@@ -104,6 +105,7 @@ struct Account {
     ended_messages: usize,
     /// Ended before this assignment and not yet read again, in ascending order.
     restored: VecDeque<Range<i64>>,
+    times: Times,
     open: usize,
     open_bytes: usize,
 }
@@ -229,6 +231,14 @@ impl Ledger {
             offset,
             bytes,
         })
+    }
+
+    /// When an opened message was written, in milliseconds since 1970. To be told in the order of opening.
+    pub fn written(&mut self, ticket: &Ticket, written_ms: i64) {
+        let slot = self.slots.get_mut(ticket.slot);
+        if let Some(slot) = slot.filter(|slot| slot.epoch == ticket.epoch) {
+            slot.account.times.note(ticket.offset, written_ms);
+        }
     }
 
     /// Ends a message.
@@ -376,6 +386,13 @@ impl Ledger {
         self.stale
     }
 
+    /// When the oldest message of a partition that has not ended was written, in milliseconds since 1970, to the second;
+    /// when all have ended, the last one. `None` before the first.
+    #[must_use]
+    pub fn oldest_ms_of(&self, topic: &Topic, partition: Partition) -> Option<i64> {
+        self.assigned(topic, partition)?.account.times.oldest_ms()
+    }
+
     /// Messages that came again and were passed over, because they had ended before.
     #[must_use]
     pub fn passed_over(&self) -> u64 {
@@ -501,6 +518,7 @@ impl Account {
         }
         if start == reach.watermark {
             reach.watermark = run.end;
+            self.times.pass(run.end);
             self.ended_messages -= run.messages;
             return;
         }

@@ -10,22 +10,27 @@
 //! tests.
 
 mod base64;
+mod clock;
 mod dead_letters;
 mod embedded;
+mod ends;
 mod error;
 mod file;
 mod finished;
 mod group;
 mod kafka;
+mod lag;
 mod ledger;
 mod letter;
 mod letter_headers;
 mod letter_json;
+mod misrouted;
 mod orders;
 mod place;
 mod poller;
 mod probe;
 mod produce;
+mod rebalances;
 mod reread;
 mod settings;
 mod source;
@@ -37,13 +42,16 @@ pub use error::StreamError;
 pub use file::{FileSource, INPUT_TOPIC};
 pub use finished::{Finished, FinishedError};
 pub use kafka::KafkaSource;
+pub use lag::Lag;
 pub use ledger::{Flow, IntakeBounds, Ledger, Settled, Ticket};
 pub use letter::{
     DeadLetter, DoneMapping, FailedMapping, ReplayHistory, SkippedMapping, identity_hash,
 };
+pub use misrouted::Misrouted;
 pub use place::{Message, Offset, Partition, Place, Position, Topic};
 pub use probe::{Reached, ensure_topic, reachable};
 pub use produce::{Produced, Producer};
+pub use rebalances::Rebalances;
 pub use reread::read_at;
 pub use settings::{ClientSettings, GroupProtocol, KafkaSettings};
 pub use source::{Intake, Revocation, Source};

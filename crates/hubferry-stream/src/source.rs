@@ -1,12 +1,17 @@
 //! One face for everything that messages can come from.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::error::StreamError;
 use crate::file::FileSource;
 use crate::kafka::KafkaSource;
+use crate::lag::Lag;
 use crate::ledger::{Ledger, Ticket};
 use crate::place::{Message, Partition, Topic};
+use crate::rebalances::Rebalances;
 
 /// What can happen to a source.
 #[derive(Debug)]
@@ -132,6 +137,34 @@ impl Source {
         match self {
             Self::Kafka(source) => source.ledger(),
             Self::File(source) => source.ledger(),
+        }
+    }
+
+    /// How far each assigned partition is behind: for gauges, computed from what is known, without asking anybody. Empty
+    /// for a file, whose end nobody knows.
+    #[must_use]
+    pub fn lags(&self) -> BTreeMap<(Topic, Partition), Lag> {
+        match self {
+            Self::Kafka(source) => source.lags(),
+            Self::File(_) => BTreeMap::new(),
+        }
+    }
+
+    /// How often partitions changed hands.
+    #[must_use]
+    pub fn rebalances(&self) -> Rebalances {
+        match self {
+            Self::Kafka(source) => source.rebalances(),
+            Self::File(_) => Rebalances::default(),
+        }
+    }
+
+    /// How long each revocation took from the request to the answer, since the last call: for a histogram. At most 256
+    /// are kept in between.
+    pub fn take_drains(&mut self) -> Vec<Duration> {
+        match self {
+            Self::Kafka(source) => source.take_drains(),
+            Self::File(_) => Vec::new(),
         }
     }
 }

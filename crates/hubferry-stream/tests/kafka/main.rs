@@ -8,6 +8,7 @@
 
 mod consume;
 mod dead_letters;
+mod lag;
 mod produce;
 mod rebalance;
 mod reread;

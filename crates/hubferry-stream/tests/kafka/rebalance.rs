@@ -60,6 +60,15 @@ async fn two_members_share_and_a_revocation_waits_for_what_is_open() {
         }
     }
     first.revoked(revocation);
+    let rebalances = first.rebalances();
+    assert_eq!(
+        (rebalances.revoked, rebalances.lost, rebalances.late),
+        (1, 0, 0)
+    );
+    assert_eq!(
+        (first.take_drains().len(), first.take_drains().len()),
+        (1, 0)
+    );
     assert_eq!(
         first.unsettled(),
         staying.len(),
