@@ -4,18 +4,21 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hubferry_actions::{PropertyName, PropertyText, RecordId};
+use hubferry_actions::{LinkChange, PropertyName, PropertyText, RecordId};
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 use crate::call::{Call, Request, StepId};
 use crate::classify::Ruling;
+use crate::created;
 use crate::failure::Failure;
 use crate::headers;
 use crate::inputs::Inputs;
 use crate::json::{items, text};
 use crate::judge::Judged;
+use crate::learned;
+use crate::members;
 use crate::outcome::{
     Answers, Cause, Code, Done, ErrorClass, Found, Hold, HoldScope, Outcome, Refusal, Reply,
 };
@@ -40,6 +43,7 @@ pub(crate) fn read(request: &Request, answer: &Answer, now: Timestamp) -> Reply 
     Reply {
         answers,
         window: headers::window(&answer.headers),
+        daily: headers::daily(&answer.headers),
         status: Some(answer.status),
     }
 }
@@ -65,37 +69,66 @@ fn without_answer(request: &Request, outcome: &Outcome) -> Reply {
     Reply {
         answers: all(request, outcome),
         window: None,
+        daily: None,
         status: None,
     }
 }
 
 fn accepted(request: &Request, answer: &Answer, wait: Option<Duration>) -> Vec<(StepId, Outcome)> {
     let inputs = Inputs::of(request);
-    if let Request::CreateProperty { step, .. } = request {
-        return vec![(*step, Outcome::Done(Done::There))];
-    }
-    if answer.body.is_empty() {
-        return Tally::new(inputs.len()).settled(&inputs);
+    match request {
+        // The status says all there is to know; what was created is read when it is needed.
+        Request::CreateEventDefinition { .. }
+        | Request::CreateEventProperty { .. }
+        | Request::CreateList { .. } => return inputs.each(&Outcome::Done(Done::There)),
+        _ if answer.body.is_empty() => return told_nothing(request, &inputs),
+        _ => {}
     }
     let body = match serde_json::from_slice::<Value>(&answer.body) {
         Ok(body) if body.is_object() => body,
         // Cut off, or not HubSpot's: it may have been written.
         _ => {
-            let broken = Outcome::Transient {
+            return inputs.each(&Outcome::Transient {
                 cause: Cause::Broken,
                 after: None,
-            };
-            return request
-                .steps()
-                .into_iter()
-                .map(|s| (s, broken.clone()))
-                .collect();
+            });
         }
     };
-    if let Request::Search { inputs, .. } = request {
-        return search::attribute(inputs, &body);
+    match request {
+        Request::Search { inputs, .. } => search::attribute(inputs, &body),
+        Request::ChangeMembers { .. } => members::settled(&inputs, &body),
+        Request::ReadProperties { .. }
+        | Request::ReadObjectType { .. }
+        | Request::ReadEventDefinition { .. }
+        | Request::ReadList { .. } => {
+            let fact = learned::fact(request, &body);
+            let learned = |fact| Outcome::Done(Done::Learned(fact));
+            inputs.each(&fact.map_or(Outcome::Unaccounted, learned))
+        }
+        _ => batch(request, &inputs, &body, answer, wait),
     }
-    batch(request, &inputs, &body, answer, wait)
+}
+
+/// An accepted call without a body.
+fn told_nothing(request: &Request, inputs: &Inputs<'_>) -> Vec<(StepId, Outcome)> {
+    if is_told_by_status(request) {
+        inputs.each(&Outcome::Done(Done::There))
+    } else {
+        inputs.each(&Outcome::Unaccounted)
+    }
+}
+
+/// Calls whose answers list failures at most: occurrences that were taken (204, hubspot-api.md §7.2) and labels that were
+/// taken away (204, in the dated versions an envelope, §4.1).
+const fn is_told_by_status(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::SendEvents { .. }
+            | Request::Link {
+                change: LinkChange::Dissociate,
+                ..
+            }
+    )
 }
 
 /// The envelope of batches: `results` and, partially, `errors` (hubspot-api.md §2.2).
@@ -126,19 +159,38 @@ fn batch(
             left.push(result);
         }
     }
+    if let Request::Create { .. } = request {
+        left = created::matched(inputs, &mut tally, left);
+    }
     eliminate(request, inputs, &mut tally, &left, &anonymous, wait);
+    if is_told_by_status(request) && anonymous.is_empty() {
+        for at in tally.open() {
+            tally.confirm(at, Outcome::Done(Done::There));
+        }
+    }
     tally.settled(inputs)
 }
 
 fn confirmed(request: &Request, inputs: &Inputs<'_>, tally: &mut Tally, result: &Value) -> bool {
-    match (inputs.of_result(result), done(request, result)) {
-        (Some(at), Some(Done::There)) => {
-            // Both directions and several labels may be listed: a second result for an input is no surplus.
-            tally.confirm(at, Outcome::Done(Done::There));
+    let owners = inputs.of_result(result);
+    let Some(done) = done(request, result).filter(|_| !owners.is_empty()) else {
+        return false;
+    };
+    match (&done, request) {
+        // Both directions and several labels may be listed: a second result for an input is no surplus.
+        (Done::There, _) => {
+            for at in owners {
+                tally.confirm(at, Outcome::Done(Done::There));
+            }
             true
         }
-        (Some(at), Some(done)) => tally.confirm(at, Outcome::Done(done)),
-        _ => false,
+        // One contact answers all who asked for it, by whichever of its addresses.
+        (_, Request::Read { .. }) => owners.into_iter().fold(false, |taken, at| {
+            tally.confirm(at, Outcome::Done(done.clone())) || taken
+        }),
+        _ => owners
+            .into_iter()
+            .any(|at| tally.confirm(at, Outcome::Done(done.clone()))),
     }
 }
 
@@ -154,7 +206,7 @@ fn eliminate(
     let open = tally.open();
     let judge = |failure| Judged::new(request, inputs, &open, failure, wait);
     match (open.as_slice(), left, anonymous) {
-        (&[at], &[result], []) if inputs.may_be_any(result) => {
+        (&[at], &[result], []) if inputs.may_be(at, result) => {
             if let Some(done) = done(request, result) {
                 tally.confirm(at, Outcome::Done(done));
             }
@@ -174,8 +226,10 @@ fn eliminate(
 }
 
 /// What a result says about its record; nothing without an id.
-fn done(request: &Request, result: &Value) -> Option<Done> {
-    if let Request::Associate { .. } = request {
+pub(crate) fn done(request: &Request, result: &Value) -> Option<Done> {
+    if let Request::Link { .. } | Request::CreateProperties { .. } | Request::SendEvents { .. } =
+        request
+    {
         return Some(Done::There);
     }
     let id = RecordId::new(&text(result, "id").filter(|id| !id.is_empty())?);
@@ -200,7 +254,12 @@ fn done(request: &Request, result: &Value) -> Option<Done> {
             let wanted = std::iter::once(id_property).chain(properties);
             Some(Done::Found(vec![found(id, wanted, shown)]))
         }
-        Request::Search { .. } | Request::Associate { .. } | Request::CreateProperty { .. } => None,
+        Request::Create { .. } => Some(Done::Written {
+            id,
+            created: Some(true),
+            stage: stage(shown),
+        }),
+        _ => None,
     }
 }
 
@@ -238,7 +297,7 @@ fn refused(request: &Request, answer: &Answer, wait: Option<Duration>) -> Answer
         Ruling::Refused(code, class) => {
             Answers::Refused(refusal(&judged, &inputs, &failure, (code, class)))
         }
-        Ruling::Taken if !alone => {
+        Ruling::Taken | Ruling::There if !alone => {
             let reason = (Code::NotUnique, ErrorClass::Conflict);
             Answers::Refused(refusal(&judged, &inputs, &failure, reason))
         }
@@ -276,7 +335,7 @@ fn missing(
 ) -> Answers {
     let about_records = matches!(
         request,
-        Request::Update { .. } | Request::Read { .. } | Request::Associate { .. }
+        Request::Update { .. } | Request::Read { .. } | Request::Link { .. }
     );
     if !about_records {
         return all(request, &judged.misconfigured());

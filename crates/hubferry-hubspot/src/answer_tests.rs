@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hubferry_actions::{
-    AssociationType, ObjectType, Properties, PropertyDefinition, PropertyName, PropertyText,
-    RecordId,
+    AssociationType, EventName, EventPropertyDefinition, LinkChange, ListName, MatchMode,
+    MembershipChange, ObjectType, Properties, PropertyDefinition, PropertyName, PropertyText,
+    RecordId, Sensitivity, ValueKind,
 };
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Answer, read};
 use crate::call::{
-    AssociationInput, ReadInput, Request, SearchInput, StepId, UpdateInput, UpsertInput,
+    CreateInput, CreatePropertyInput, LinkInput, MemberInput, OccurrenceInput, ReadInput, Request,
+    SearchInput, StepId, UpdateInput, UpsertInput,
 };
-use crate::outcome::{Answers, Done, Hold, Outcome, Rejection};
+use crate::outcome::{Answers, Done, Fact, Hold, Outcome, Rejection};
 
 fn properties(pairs: &[(&str, &str)]) -> Properties {
     let pair = |(name, value): &(&str, &str)| (PropertyName::new(name), PropertyText::new(value));
@@ -72,6 +74,7 @@ fn search(groups: &[&[(&str, &str)]]) -> Request {
     let input = |(step, filters): (u64, &&[(&str, &str)])| SearchInput {
         step: StepId(step),
         filters: properties(filters),
+        mode: MatchMode::All,
     };
     Request::Search {
         object: ObjectType::companies(),
@@ -79,32 +82,163 @@ fn search(groups: &[&[(&str, &str)]]) -> Request {
     }
 }
 
-fn associate(pairs: &[(&str, &str)]) -> Request {
-    let input = |(step, (from, to)): (u64, &(&str, &str))| AssociationInput {
+fn link(change: LinkChange, pairs: &[(&str, &str)]) -> Request {
+    let input = |(step, (from, to)): (u64, &(&str, &str))| LinkInput {
         step: StepId(step),
         from: RecordId::new(from),
         to: RecordId::new(to),
+        kinds: [AssociationType::company_to_contact()]
+            .into_iter()
+            .collect(),
     };
-    Request::Associate {
+    Request::Link {
+        change,
         from: ObjectType::companies(),
         to: ObjectType::contacts(),
-        kind: AssociationType::company_to_contact(),
         inputs: (1..).zip(pairs).map(input).collect(),
     }
 }
 
-fn create_property() -> Request {
-    Request::CreateProperty {
-        step: StepId(1),
+fn associate(pairs: &[(&str, &str)]) -> Request {
+    link(LinkChange::Associate, pairs)
+}
+
+fn dissociate(pairs: &[(&str, &str)]) -> Request {
+    link(LinkChange::Dissociate, pairs)
+}
+
+fn create(inputs: &[(Option<(&str, &str)>, &[(&str, &str)])]) -> Request {
+    let input =
+        |(step, (unique, written)): (u64, &(Option<(&str, &str)>, &[(&str, &str)]))| CreateInput {
+            step: StepId(step),
+            unique: unique.map(|(name, value)| (PropertyName::new(name), Arc::from(value))),
+            properties: properties(written),
+        };
+    Request::Create {
+        object: ObjectType::new("deals"),
+        inputs: (1..).zip(inputs).map(input).collect(),
+    }
+}
+
+fn create_properties(names: &[&str]) -> Request {
+    let input = |(step, name): (u64, &&str)| CreatePropertyInput {
+        step: StepId(step),
         definition: PropertyDefinition {
             object: ObjectType::companies(),
-            name: PropertyName::new("segment_group_id"),
-            label: "Group ID",
+            name: PropertyName::new(name),
+            label: Arc::from(*name),
             description: "",
-            group: "companyinformation",
+            group: Arc::from("companyinformation"),
+            kind: ValueKind::Text,
             unique: true,
             hidden: false,
+            sensitive: false,
         },
+    };
+    Request::CreateProperties {
+        object: ObjectType::companies(),
+        inputs: (1..).zip(names).map(input).collect(),
+    }
+}
+
+fn create_property() -> Request {
+    create_properties(&["segment_group_id"])
+}
+
+fn read_properties(sensitivity: Sensitivity) -> Request {
+    Request::ReadProperties {
+        step: StepId(1),
+        object: ObjectType::contacts(),
+        sensitivity,
+    }
+}
+
+fn read_type() -> Request {
+    Request::ReadObjectType {
+        step: StepId(1),
+        object: ObjectType::new("p1_cats"),
+    }
+}
+
+fn read_definition() -> Request {
+    Request::ReadEventDefinition {
+        step: StepId(1),
+        event: EventName::new("signed_up"),
+    }
+}
+
+fn create_definition() -> Request {
+    Request::CreateEventDefinition {
+        step: StepId(1),
+        event: EventName::new("signed_up"),
+        object: ObjectType::contacts(),
+        properties: Vec::new(),
+    }
+}
+
+fn create_event_property() -> Request {
+    Request::CreateEventProperty {
+        step: StepId(1),
+        definition: EventPropertyDefinition {
+            event: EventName::new("pe1_signed_up"),
+            name: PropertyName::new("plan"),
+            kind: ValueKind::Text,
+        },
+    }
+}
+
+fn list_name() -> ListName {
+    ListName {
+        object: ObjectType::contacts(),
+        name: Arc::from("VIPs"),
+    }
+}
+
+fn read_list() -> Request {
+    Request::ReadList {
+        step: StepId(1),
+        list: list_name(),
+    }
+}
+
+fn create_list() -> Request {
+    Request::CreateList {
+        step: StepId(1),
+        list: list_name(),
+        type_id: Arc::from("0-1"),
+    }
+}
+
+fn members(records: &[&str]) -> Request {
+    let input = |(step, record): (u64, &&str)| MemberInput {
+        step: StepId(step),
+        record: RecordId::new(record),
+        change: if step == 1 {
+            MembershipChange::Remove
+        } else {
+            MembershipChange::Add
+        },
+    };
+    Request::ChangeMembers {
+        list: Arc::from("17"),
+        inputs: (1..).zip(records).map(input).collect(),
+    }
+}
+
+/// Occurrences of these events, each with `plan` = `gold`.
+fn occurrences(events: &[&str]) -> Request {
+    let input = |(step, event): (u64, &&str)| OccurrenceInput {
+        step: StepId(step),
+        event: Arc::from(*event),
+        object_id: None,
+        email: Some(Arc::from("jane@example.com")),
+        utk: None,
+        occurred_at: None,
+        properties: vec![(PropertyName::new("plan"), Arc::from("gold"))],
+        uuid: Arc::from("u"),
+    };
+    Request::SendEvents {
+        inputs: (1..).zip(events).map(input).collect(),
     }
 }
 
@@ -176,6 +310,7 @@ fn outcome_shown(outcome: &Outcome) -> String {
             )
         }
         Outcome::Done(Done::There) => "there".to_owned(),
+        Outcome::Done(Done::Learned(fact)) => fact_shown(fact),
         Outcome::Throttled { resume, bucket } => format!("throttled {bucket:?} {resume:?}"),
         Outcome::Transient { cause, after } => format!("transient {cause:?} {after:?}"),
         Outcome::Unaccounted => "unaccounted".to_owned(),
@@ -187,6 +322,31 @@ fn outcome_shown(outcome: &Outcome) -> String {
             Hold::Scope { message } => format!("held {scope:?} scope: {message}"),
             Hold::Config { message } => format!("held {scope:?} config: {message}"),
         },
+    }
+}
+
+fn fact_shown(fact: &Fact) -> String {
+    match fact {
+        Fact::Properties(properties) => {
+            let one = |(name, info): (&str, &hubferry_actions::PropertyInfo)| {
+                let marks = [
+                    (info.read_only, " read-only"),
+                    (info.unique, " unique"),
+                    (info.sensitivity == Sensitivity::Sensitive, " sensitive"),
+                ];
+                let marks = marks.iter().filter(|(set, _)| *set).map(|(_, mark)| *mark);
+                let label = &info.label;
+                format!(
+                    "{name} ({label}) {:?} {}{}",
+                    info.value,
+                    info.kind,
+                    marks.collect::<String>()
+                )
+            };
+            let all: Vec<String> = properties.sorted().into_iter().map(one).collect();
+            all.join("\n")
+        }
+        other => format!("{other:?}"),
     }
 }
 
@@ -476,8 +636,9 @@ fn association_errors_name_the_end_that_is_gone() {
 #[test]
 fn a_property_that_is_there_already_counts_as_created() {
     let exists = r#"{"status":"error","message":"A property named 'segment_group_id' already exists.","correlationId":"c","category":"OBJECT_ALREADY_EXISTS","subCategory":"Properties.PROPERTY_WITH_NAME_EXISTS"}"#;
-    assert_eq!(answers(&create_property(), 201, "{}"), "1 there");
-    assert_eq!(answers(&create_property(), 201, ""), "1 there");
+    let created = r#"{"status":"COMPLETE","results":[{"name":"segment_group_id","label":"x"}]}"#;
+    assert_eq!(answers(&create_property(), 201, created), "1 there");
+    assert_eq!(answers(&create_property(), 201, "{}"), "1 unaccounted");
     assert_eq!(answers(&create_property(), 409, exists), "1 there");
     let by_category = r#"{"category":"OBJECT_ALREADY_EXISTS"}"#;
     assert_eq!(answers(&create_property(), 409, by_category), "1 there");
@@ -770,9 +931,12 @@ fn a_rate_limited_entry_is_throttled_alone() {
 
 mod any_answer {
     use super::{
-        answers, associate, companies, contacts, create_property, read_by, search, update,
+        answers, associate, companies, contacts, create, create_definition, create_event_property,
+        create_list, create_properties, create_property, dissociate, members, occurrences, read_by,
+        read_definition, read_list, read_properties, read_type, search, update,
     };
     use crate::call::Request;
+    use hubferry_actions::Sensitivity;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
@@ -784,7 +948,23 @@ mod any_answer {
             read_by("email", &["a@x.io", "b@x.io"]),
             search(&[&[("name", "x")], &[("name", "y")]]),
             associate(&[("1", "2"), ("1", "3")]),
+            dissociate(&[("1", "2"), ("1", "3")]),
+            create(&[
+                (Some(("email", "a@x.io")), &[("name", "x")]),
+                (None, &[("name", "1")]),
+                (None, &[("name", "1")]),
+            ]),
             create_property(),
+            create_properties(&["x", "g1"]),
+            read_properties(Sensitivity::Plain),
+            read_type(),
+            read_definition(),
+            create_definition(),
+            create_event_property(),
+            occurrences(&["x", "g1"]),
+            read_list(),
+            create_list(),
+            members(&["1", "2"]),
         ]
     }
 
@@ -826,6 +1006,14 @@ mod any_answer {
             "index",
             "total",
             "name",
+            "type",
+            "options",
+            "value",
+            "list",
+            "listId",
+            "recordIdsMissing",
+            "fullyQualifiedName",
+            "objectTypeId",
         ]);
         let leaf = prop_oneof![
             Just(serde_json::Value::Null),

@@ -1,12 +1,23 @@
-//! The bodies of requests, as HubSpot's documentation writes them (hubspot-api.md §3, §4.1, §5.1).
+//! The bodies of requests, as HubSpot's documentation writes them (hubspot-api.md §3, §4.1, §5.1, §6, §7).
+
+mod events;
+mod lists;
+mod properties;
 
 use std::collections::BTreeSet;
 
-use hubferry_actions::{Properties, PropertyDefinition, PropertyName};
+use hubferry_actions::{
+    AssociationType, MatchMode, Properties, PropertyName, PropertyText, RECORD_ID_PROPERTY,
+};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::call::{AssociationInput, ReadInput, Request, SearchInput, UpdateInput, UpsertInput};
+use self::events::{DefinitionBody, EventProperty, Occurred};
+use self::lists::{ListBody, MembersBody};
+use self::properties::PropertyBody;
+use crate::call::{
+    CreateInput, LinkInput, ReadInput, Request, SearchInput, UpdateInput, UpsertInput,
+};
 
 /// Contacts are known by this property and by secondary addresses beside it.
 pub(crate) const EMAIL: &str = "email";
@@ -15,8 +26,8 @@ pub(crate) const ADDITIONAL_EMAILS: &str = "hs_additional_emails";
 /// The most results of one search (hubspot-api.md §3.9).
 pub(crate) const SEARCH_LIMIT: usize = 200;
 
-/// The body of a request, serialised.
-pub(crate) fn of_request(request: &Request) -> Vec<u8> {
+/// The body of a request, serialised; none for a request that only reads an address.
+pub(crate) fn of_request(request: &Request) -> Option<Vec<u8>> {
     let written = match request {
         Request::Upsert {
             id_property,
@@ -30,13 +41,28 @@ pub(crate) fn of_request(request: &Request) -> Vec<u8> {
             inputs,
             ..
         } => json(&ReadBody::of(id_property, properties, inputs)),
+        Request::Create { inputs, .. } => json(&Batch::of(inputs, Created::of)),
         Request::Search { inputs, .. } => json(&SearchBody::of(inputs)),
-        Request::Associate { kind, inputs, .. } => json(&Batch::of(inputs, |i| {
-            Associated::of(&kind.category, kind.type_id, i)
-        })),
-        Request::CreateProperty { definition, .. } => json(&PropertyBody::of(definition)),
+        Request::Link { inputs, .. } => json(&Batch::of(inputs, Linked::of)),
+        Request::CreateProperties { inputs, .. } => {
+            json(&Batch::of(inputs, |i| PropertyBody::of(&i.definition)))
+        }
+        Request::SendEvents { inputs } => json(&Batch::of(inputs, Occurred::of)),
+        Request::CreateEventDefinition {
+            event,
+            object,
+            properties,
+            ..
+        } => json(&DefinitionBody::of(event, object, properties)),
+        Request::CreateEventProperty { definition, .. } => json(&EventProperty::of(definition)),
+        Request::CreateList { list, type_id, .. } => json(&ListBody::of(list, type_id)),
+        Request::ChangeMembers { inputs, .. } => json(&MembersBody::of(inputs)),
+        Request::ReadProperties { .. }
+        | Request::ReadObjectType { .. }
+        | Request::ReadEventDefinition { .. }
+        | Request::ReadList { .. } => return None,
     };
-    written.expect("text, numbers and lists of them always serialise")
+    Some(written.expect("text, numbers and lists of them always serialise"))
 }
 
 fn json<T: Serialize>(body: &T) -> Result<Vec<u8>, serde_json::Error> {
@@ -105,6 +131,26 @@ impl<'a> Updated<'a> {
     }
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Created<'a> {
+    object_write_trace_id: String,
+    properties: Written<'a>,
+}
+
+impl<'a> Created<'a> {
+    fn of(input: &'a CreateInput) -> Self {
+        let unique = input.unique.as_ref();
+        Self {
+            object_write_trace_id: input.step.0.to_string(),
+            properties: Written {
+                first: unique.map(|(name, value)| (name.as_str(), &**value)),
+                rest: &input.properties,
+            },
+        }
+    }
+}
+
 /// Properties as a JSON object; `first` wins over a property of the same name.
 struct Written<'a> {
     first: Option<(&'a str, &'a str)>,
@@ -129,7 +175,9 @@ impl Serialize for Written<'_> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ReadBody<'a> {
-    id_property: &'a str,
+    /// HubSpot refuses its own id here: it is what inputs are read by when nothing is said (hubspot-api.md §3.6).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_property: Option<&'a str>,
     properties: Vec<&'a str>,
     inputs: Vec<Id<'a>>,
 }
@@ -155,7 +203,7 @@ impl<'a> ReadBody<'a> {
             }
         }
         Self {
-            id_property: unique,
+            id_property: (unique != RECORD_ID_PROPERTY).then_some(unique),
             properties: wanted,
             inputs: inputs.iter().map(|i| Id { id: &i.value }).collect(),
         }
@@ -185,31 +233,41 @@ struct Filter<'a> {
 
 impl<'a> SearchBody<'a> {
     fn of(inputs: &'a [SearchInput]) -> Self {
-        let filters = || inputs.iter().flat_map(|i| &i.filters);
-        let group = |input: &'a SearchInput| FilterGroup {
-            filters: input
-                .filters
-                .iter()
-                .map(|(name, value)| Filter {
-                    property_name: name.as_str(),
-                    operator: "EQ",
-                    value: value.expose(),
-                })
-                .collect(),
-        };
+        let fields = || inputs.iter().flat_map(|i| &i.filters);
         Self {
-            filter_groups: inputs.iter().map(group).collect(),
-            properties: filters().map(|(name, _)| name.as_str()).collect(),
+            filter_groups: inputs.iter().flat_map(groups).collect(),
+            properties: fields().map(|(name, _)| name.as_str()).collect(),
             limit: SEARCH_LIMIT,
         }
     }
 }
 
+/// All filters of a group must match, and of the groups any may.
+fn groups(input: &SearchInput) -> Vec<FilterGroup<'_>> {
+    let filters = input.filters.iter().map(filter);
+    match input.mode {
+        MatchMode::All => vec![FilterGroup {
+            filters: filters.collect(),
+        }],
+        MatchMode::Any => filters
+            .map(|one| FilterGroup { filters: vec![one] })
+            .collect(),
+    }
+}
+
+fn filter((name, value): &(PropertyName, PropertyText)) -> Filter<'_> {
+    Filter {
+        property_name: name.as_str(),
+        operator: "EQ",
+        value: value.expose(),
+    }
+}
+
 #[derive(Serialize)]
-struct Associated<'a> {
+struct Linked<'a> {
     from: Id<'a>,
     to: Id<'a>,
-    types: [Kind<'a>; 1],
+    types: Vec<Kind<'a>>,
 }
 
 #[derive(Serialize)]
@@ -219,8 +277,12 @@ struct Kind<'a> {
     association_type_id: u32,
 }
 
-impl<'a> Associated<'a> {
-    fn of(category: &'a str, type_id: u32, input: &'a AssociationInput) -> Self {
+impl<'a> Linked<'a> {
+    fn of(input: &'a LinkInput) -> Self {
+        let kind = |kind: &'a AssociationType| Kind {
+            association_category: &kind.category,
+            association_type_id: kind.type_id,
+        };
         Self {
             from: Id {
                 id: input.from.as_str(),
@@ -228,38 +290,7 @@ impl<'a> Associated<'a> {
             to: Id {
                 id: input.to.as_str(),
             },
-            types: [Kind {
-                association_category: category,
-                association_type_id: type_id,
-            }],
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PropertyBody<'a> {
-    name: &'a str,
-    label: &'a str,
-    description: &'a str,
-    group_name: &'a str,
-    r#type: &'static str,
-    field_type: &'static str,
-    has_unique_value: bool,
-    hidden: bool,
-}
-
-impl<'a> PropertyBody<'a> {
-    fn of(definition: &'a PropertyDefinition) -> Self {
-        Self {
-            name: definition.name.as_str(),
-            label: definition.label,
-            description: definition.description,
-            group_name: definition.group,
-            r#type: "string",
-            field_type: "text",
-            has_unique_value: definition.unique,
-            hidden: definition.hidden,
+            types: input.kinds.iter().map(kind).collect(),
         }
     }
 }

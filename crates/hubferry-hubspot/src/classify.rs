@@ -36,10 +36,14 @@ pub(crate) enum Ruling {
     Taken,
     /// What was to be created is there.
     There,
+    /// What was asked for does not exist.
+    Absent,
     /// There was nothing to change.
     Unchanged,
     /// It can never succeed as it is.
     Refused(Code, ErrorClass),
+    /// No step of the call can ever succeed as it is: what they share is at fault.
+    AllRefused(Code, ErrorClass),
 }
 
 /// What kind of call the error answers.
@@ -48,9 +52,19 @@ pub(crate) enum Kind {
     Upsert,
     Update,
     Read,
+    Create,
     Search,
-    Associate,
-    CreateProperty,
+    Link,
+    CreateProperties,
+    ReadProperties,
+    ReadObjectType,
+    SendEvents,
+    ReadDefinition,
+    CreateDefinition,
+    CreateEventProperty,
+    ReadList,
+    CreateList,
+    ChangeMembers,
 }
 
 impl Kind {
@@ -59,9 +73,19 @@ impl Kind {
             Request::Upsert { .. } => Self::Upsert,
             Request::Update { .. } => Self::Update,
             Request::Read { .. } => Self::Read,
+            Request::Create { .. } => Self::Create,
             Request::Search { .. } => Self::Search,
-            Request::Associate { .. } => Self::Associate,
-            Request::CreateProperty { .. } => Self::CreateProperty,
+            Request::Link { .. } => Self::Link,
+            Request::CreateProperties { .. } => Self::CreateProperties,
+            Request::ReadProperties { .. } => Self::ReadProperties,
+            Request::ReadObjectType { .. } => Self::ReadObjectType,
+            Request::SendEvents { .. } => Self::SendEvents,
+            Request::ReadEventDefinition { .. } => Self::ReadDefinition,
+            Request::CreateEventDefinition { .. } => Self::CreateDefinition,
+            Request::CreateEventProperty { .. } => Self::CreateEventProperty,
+            Request::ReadList { .. } => Self::ReadList,
+            Request::CreateList { .. } => Self::CreateList,
+            Request::ChangeMembers { .. } => Self::ChangeMembers,
         }
     }
 }
@@ -70,7 +94,8 @@ impl Kind {
 #[derive(Clone)]
 struct Row {
     status: RangeInclusive<u16>,
-    kind: Option<Kind>,
+    /// The kinds of call it is for; empty for all.
+    kinds: &'static [Kind],
     category: Option<&'static str>,
     /// The end of the sub-category.
     sub_category: Option<&'static str>,
@@ -90,7 +115,7 @@ const fn on(status: u16) -> Row {
 const fn within(status: RangeInclusive<u16>) -> Row {
     Row {
         status,
-        kind: None,
+        kinds: &[],
         category: None,
         sub_category: None,
         code: None,
@@ -101,8 +126,8 @@ const fn within(status: RangeInclusive<u16>) -> Row {
 }
 
 impl Row {
-    const fn kind(mut self, kind: Kind) -> Self {
-        self.kind = Some(kind);
+    const fn kind(mut self, kinds: &'static [Kind]) -> Self {
+        self.kinds = kinds;
         self
     }
     const fn category(mut self, category: &'static str) -> Self {
@@ -129,16 +154,31 @@ impl Row {
         self.ruling = ruling;
         self
     }
+    const fn all_refused(self, code: Code, class: ErrorClass) -> Self {
+        self.is(Ruling::AllRefused(code, class))
+    }
     const fn refused(self, code: Code, class: ErrorClass) -> Self {
         self.is(Ruling::Refused(code, class))
     }
 }
 
 use Code::{
-    DateHasTime, HubspotRejected, NotUnique, PropertyMissing, PropertyOption, PropertyReadOnly,
-    PropertyType, SearchFieldsInvalid, TooLarge,
+    DateHasTime, DefinitionArchived, DefinitionMissing, HubspotRejected, ListMissing,
+    ListNotWritable, NotUnique, PropertyArchived, PropertyMissing, PropertyOption,
+    PropertyReadOnly, PropertyType, SearchFieldsInvalid, TooLarge, TooManyProperties,
 };
 use ErrorClass::{Conflict, Input, Mapping};
+
+/// Calls about one custom event's definition.
+const EVENTS: &[Kind] = &[Kind::SendEvents, Kind::CreateEventProperty];
+/// Calls that create what a portal may have already.
+const DEFINING: &[Kind] = &[
+    Kind::CreateProperties,
+    Kind::CreateDefinition,
+    Kind::CreateEventProperty,
+];
+/// Calls that ask whether something exists.
+const ASKING: &[Kind] = &[Kind::ReadObjectType, Kind::ReadDefinition, Kind::ReadList];
 
 /// Validation of input: 400, and 422 where it is used for the same.
 const BAD: RangeInclusive<u16> = 400..=422;
@@ -161,6 +201,7 @@ static TABLE: &[Row] = &[
     // Somebody has to act.
     on(401).is(Ruling::Auth),
     on(403).is(Ruling::Scope),
+    within(BAD).begins("unable to infer object type").kind(&[Kind::ReadObjectType]).is(Ruling::Absent),
     within(BAD).begins("unable to infer object type").is(Ruling::Config),
     within(BAD).begins("unable to perform update/upsert by non-unique").is(Ruling::Config),
     within(BAD).begins("unable to perform update by non-unique").is(Ruling::Config),
@@ -169,17 +210,34 @@ static TABLE: &[Row] = &[
     within(BAD).begins("invalid json input").is(Ruling::Config),
     within(BAD).begins("invalid input json").is(Ruling::Config),
 
-    // A record or property that is not there, or is there already.
+    // Definitions, lists and types that are not there, or are there already. Their 400s are recorded, their 404s are not.
+    within(BAD).says("event with fully qualified name").kind(&[Kind::ReadDefinition]).is(Ruling::Absent),
+    within(BAD).begins("list does not exist").kind(&[Kind::ReadList]).is(Ruling::Absent),
+    on(404).category("object_not_found").kind(ASKING).is(Ruling::Absent),
+    on(404).says("not found").kind(ASKING).is(Ruling::Absent),
+    on(404).says("not exist").kind(ASKING).is(Ruling::Absent),
+    within(BAD).sub_category("duplicate_list_names").is(Ruling::There),
+    within(BAD).begins("list does not exist").kind(&[Kind::ChangeMembers]).all_refused(ListMissing, Mapping),
+    on(404).kind(&[Kind::ChangeMembers]).all_refused(ListMissing, Mapping),
+    within(BAD).says("dynamic").kind(&[Kind::ChangeMembers]).all_refused(ListNotWritable, Mapping),
+    within(BAD).says("processing type").kind(&[Kind::ChangeMembers]).all_refused(ListNotWritable, Mapping),
+    within(BAD).says("event with fully qualified name").kind(EVENTS).refused(DefinitionMissing, Mapping),
+    on(404).category("object_not_found").kind(EVENTS).refused(DefinitionMissing, Mapping),
+    on(404).says("not found").kind(EVENTS).refused(DefinitionMissing, Mapping),
+    on(404).says("not exist").kind(EVENTS).refused(DefinitionMissing, Mapping),
+    on(409).kind(DEFINING).category("object_already_exists").is(Ruling::There),
+    on(409).kind(DEFINING).sub_category("property_with_name_exists").is(Ruling::There),
+    on(409).kind(DEFINING).says("already exists").is(Ruling::There),
+
+    // A record that is not there, or is there already.
     within(BAD).sub_category("to_object_not_found").is(Ruling::Missing),
     within(BAD).sub_category("from_object_not_found").is(Ruling::Missing),
-    within(BAD).sub_category("invalid_identifier").kind(Kind::Associate).is(Ruling::Missing),
+    within(BAD).sub_category("invalid_identifier").kind(&[Kind::Link]).is(Ruling::Missing),
     on(404).category("object_not_found").is(Ruling::Missing),
     on(404).says("resource not found").is(Ruling::Missing),
     // No record was looked for: the address itself is wrong (base URL, version, object type).
     on(404).is(Ruling::Config),
     on(405).is(Ruling::Config),
-    on(409).kind(Kind::CreateProperty).category("object_already_exists").is(Ruling::There),
-    on(409).kind(Kind::CreateProperty).sub_category("property_with_name_exists").is(Ruling::There),
     on(409).says("already exists").is(Ruling::Taken),
     on(409).category("conflict").is(Ruling::Taken),
     on(409).refused(HubspotRejected, Conflict),
@@ -188,7 +246,11 @@ static TABLE: &[Row] = &[
     // Values. What concerns all inputs comes before what concerns one.
     within(BAD).begins("duplicate ids found").refused(HubspotRejected, Input),
     within(BAD).begins("no properties found to update").is(Ruling::Unchanged),
-    within(BAD).kind(Kind::Search).refused(SearchFieldsInvalid, Mapping),
+    within(BAD).kind(&[Kind::Search]).refused(SearchFieldsInvalid, Mapping),
+    within(BAD).says("more than 50 properties").kind(&[Kind::SendEvents]).refused(TooManyProperties, Input),
+    within(BAD).says("too many properties").kind(&[Kind::SendEvents]).refused(TooManyProperties, Input),
+    within(BAD).says("definition is archived").kind(EVENTS).refused(DefinitionArchived, Mapping),
+    within(BAD).says("property is archived").kind(EVENTS).refused(PropertyArchived, Mapping),
     within(BAD).code("property_doesnt_exist").refused(PropertyMissing, Mapping),
     within(BAD).code("read_only_value").refused(PropertyReadOnly, Mapping),
     within(BAD).code("conflicting_unique_value").refused(NotUnique, Conflict),
@@ -253,7 +315,7 @@ impl<'a> Lowered<'a> {
                     .any(|(_, message)| message.contains(words))
         };
         row.status.contains(&self.failure.status)
-            && row.kind.is_none_or(|wanted| wanted == kind)
+            && (row.kinds.is_empty() || row.kinds.contains(&kind))
             && row
                 .category
                 .is_none_or(|category| self.category == category)

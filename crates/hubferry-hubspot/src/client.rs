@@ -9,23 +9,25 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer::{self, Answer};
 use crate::body;
-use crate::call::{Call, Request};
+use crate::call::Call;
 use crate::clock;
 use crate::headers;
 use crate::outcome::{Cause, Hold, Reply};
-use crate::paths::{self, Parts, Route};
+use crate::paths::{Addresses, Parts, Route};
 use crate::probe::{self, AccountInfo, ProbeError};
-use crate::settings::{ApiVersion, BaseUrl, ClientSettings};
+use crate::settings::ClientSettings;
 use crate::token::{TokenError, Tokens};
 use crate::transport::{Ask, ClientError, Transport, Trouble};
+
+/// Calls of endpoints that take this many inputs have the time of a batch.
+const LARGE_BATCH: usize = 100;
 
 /// One portal's way to HubSpot. Share it behind an `Arc`: it keeps connections and the access token.
 #[derive(Debug)]
 pub struct Client {
     transport: Transport,
     tokens: Tokens,
-    base_url: BaseUrl,
-    version: ApiVersion,
+    addresses: Addresses,
     timeouts: Timeouts,
 }
 
@@ -66,17 +68,12 @@ impl Client {
     /// When the machine has no CA certificates, or the HTTP client cannot be made.
     pub fn new(settings: ClientSettings) -> Result<Self, ClientError> {
         let transport = Transport::new(&settings)?;
-        let token_url = paths::url(
-            &settings.base_url,
-            settings.version,
-            Route::Token,
-            Parts::default(),
-        );
+        let addresses = Addresses::new(&settings);
+        let token_url = addresses.url(Route::Token, Parts::default());
         Ok(Self {
             transport,
             tokens: Tokens::new(settings.auth, token_url, settings.timeout_single),
-            base_url: settings.base_url,
-            version: settings.version,
+            addresses,
             timeouts: Timeouts {
                 single: settings.timeout_single,
                 batch: settings.timeout_batch,
@@ -87,21 +84,20 @@ impl Client {
     /// Makes the address and the body of a call.
     #[must_use]
     pub fn prepare(&self, call: &Call) -> Prepared {
-        let (route, parts) = paths::of_request(&call.request);
-        let timeout = match call.request {
-            Request::Search { .. } | Request::CreateProperty { .. } => self.timeouts.single,
-            Request::Upsert { .. }
-            | Request::Update { .. }
-            | Request::Read { .. }
-            | Request::Associate { .. } => self.timeouts.batch,
+        let request = &call.request;
+        let timeout = if request.endpoint().max_inputs() >= LARGE_BATCH {
+            self.timeouts.batch
+        } else {
+            self.timeouts.single
         };
-        let json = Bytes::from(body::of_request(&call.request));
+        let body = body::of_request(request);
+        let address = self.addresses.of(request);
         Prepared {
             call: call.clone(),
             ask: Ask {
-                method: Method::POST,
-                url: paths::url(&self.base_url, self.version, route, parts),
-                body: Some((json, "application/json")),
+                method: address.method,
+                url: address.url,
+                body: body.map(|json| (Bytes::from(json), "application/json")),
                 timeout,
             },
         }
@@ -150,12 +146,7 @@ impl Client {
     pub async fn probe(&self, stop: &CancellationToken) -> Result<AccountInfo, ProbeError> {
         let ask = Ask {
             method: Method::GET,
-            url: paths::url(
-                &self.base_url,
-                self.version,
-                Route::Account,
-                Parts::default(),
-            ),
+            url: self.addresses.url(Route::Account, Parts::default()),
             body: None,
             timeout: self.timeouts.single,
         };
@@ -171,7 +162,7 @@ impl Client {
     pub async fn warm(&self, stop: &CancellationToken) {
         let ask = Ask {
             method: Method::HEAD,
-            url: self.base_url.url().clone(),
+            url: self.addresses.base().clone(),
             body: None,
             timeout: self.timeouts.single,
         };
@@ -203,7 +194,7 @@ impl Client {
     }
 
     fn host(&self) -> String {
-        let url = self.base_url.url();
+        let url = self.addresses.base();
         let host = url.host_str().unwrap_or_default();
         url.port()
             .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))

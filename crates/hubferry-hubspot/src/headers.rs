@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-use crate::outcome::Window;
+use crate::outcome::{Daily, Window};
 
 /// The longest wait that is believed (fleet.md iv.2).
 const MAX_WAIT: Duration = Duration::from_secs(5 * 60);
@@ -23,6 +23,14 @@ pub(crate) fn window(headers: &HeaderMap) -> Option<Window> {
     Some(Window {
         max: number(headers, "x-hubspot-ratelimit-max")?,
         remaining: number(headers, "x-hubspot-ratelimit-remaining")?,
+    })
+}
+
+/// The account's day, when the answer speaks of it.
+pub(crate) fn daily(headers: &HeaderMap) -> Option<Daily> {
+    Some(Daily {
+        limit: number(headers, "x-hubspot-ratelimit-daily")?,
+        remaining: number(headers, "x-hubspot-ratelimit-daily-remaining")?,
     })
 }
 
@@ -64,8 +72,8 @@ fn word<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{retry_after, window};
-    use crate::outcome::Window;
+    use super::{daily, retry_after, window};
+    use crate::outcome::{Daily, Window};
     use jiff::Timestamp;
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
     use std::time::Duration;
@@ -98,6 +106,19 @@ mod tests {
         assert_eq!(window(&headers(&[max, remaining, one])), None);
         let bad = ("x-hubspot-ratelimit-remaining", "-1");
         assert_eq!(window(&headers(&[max, bad])), None);
+    }
+
+    #[test]
+    fn the_day_needs_both_numbers() {
+        let limit = ("x-hubspot-ratelimit-daily", "250000");
+        let remaining = ("x-hubspot-ratelimit-daily-remaining", "249999");
+        let expected = Some(Daily {
+            limit: 250_000,
+            remaining: 249_999,
+        });
+        assert_eq!(daily(&headers(&[limit, remaining])), expected);
+        assert_eq!(daily(&headers(&[limit])), None);
+        assert_eq!(daily(&headers(&[remaining])), None);
     }
 
     #[test]

@@ -3,13 +3,15 @@
 
 use std::collections::HashMap;
 
-use hubferry_actions::{Properties, PropertyName};
+use hubferry_actions::{Properties, RECORD_ID_PROPERTY};
 use serde_json::Value;
 
 use crate::body::{ADDITIONAL_EMAILS, EMAIL};
-use crate::call::{Request, StepId};
+use crate::call::{OccurrenceInput, Request, StepId};
+use crate::ends;
 use crate::failure::{Detail, Failure};
 use crate::json::text;
+use crate::outcome::Outcome;
 use crate::words::option_of;
 
 /// The inputs of a call by everything an answer may call them.
@@ -17,7 +19,8 @@ pub(crate) struct Inputs<'a> {
     request: &'a Request,
     steps: Vec<StepId>,
     by_trace: HashMap<String, usize>,
-    by_value: HashMap<String, usize>,
+    /// By unique property and its normalised value.
+    by_value: HashMap<(&'a str, String), usize>,
     by_id: HashMap<&'a str, usize>,
     by_pair: HashMap<(&'a str, &'a str), usize>,
 }
@@ -29,48 +32,65 @@ impl<'a> Inputs<'a> {
             .zip(&steps)
             .map(|(i, s)| (s.0.to_string(), i))
             .collect();
-        let mut by_value = HashMap::new();
-        let mut by_id = HashMap::new();
-        let mut by_pair = HashMap::new();
-        match request {
-            Request::Upsert {
-                id_property,
-                inputs,
-                ..
-            } => {
-                by_value = (0..)
-                    .zip(inputs)
-                    .map(|(i, x)| (normal(id_property, &x.value), i))
-                    .collect();
-            }
-            Request::Read {
-                id_property,
-                inputs,
-                ..
-            } => {
-                by_value = (0..)
-                    .zip(inputs)
-                    .map(|(i, x)| (normal(id_property, &x.value), i))
-                    .collect();
-            }
+        let mut inputs = Self {
+            request,
+            steps,
+            by_trace,
+            by_value: HashMap::new(),
+            by_id: HashMap::new(),
+            by_pair: HashMap::new(),
+        };
+        inputs.index();
+        inputs
+    }
+
+    fn index(&mut self) {
+        match self.request {
             Request::Update { inputs, .. } => {
-                by_id = (0..).zip(inputs).map(|(i, x)| (x.id.as_str(), i)).collect();
+                self.by_id = (0..).zip(inputs).map(|(i, x)| (x.id.as_str(), i)).collect();
             }
-            Request::Associate { inputs, .. } => {
-                by_pair = (0..)
+            Request::ChangeMembers { inputs, .. } => {
+                let ids = (0..).zip(inputs).map(|(i, x)| (x.record.as_str(), i));
+                self.by_id = ids.collect();
+            }
+            Request::Link { inputs, .. } => {
+                self.by_pair = (0..)
                     .zip(inputs)
                     .map(|(i, x)| ((x.from.as_str(), x.to.as_str()), i))
                     .collect();
             }
-            Request::Search { .. } | Request::CreateProperty { .. } => {}
+            _ => {
+                self.by_value = (0..self.len())
+                    .filter_map(|at| {
+                        let (name, value) = self.unique(at)?;
+                        Some(((name, normal(name, value)), at))
+                    })
+                    .collect();
+            }
         }
-        Self {
-            request,
-            steps,
-            by_trace,
-            by_value,
-            by_id,
-            by_pair,
+    }
+
+    /// The property that tells an input from all others, with its value.
+    fn unique(&self, at: usize) -> Option<(&'a str, &'a str)> {
+        match self.request {
+            Request::Upsert {
+                id_property,
+                inputs,
+                ..
+            } => Some((id_property.as_str(), &inputs[at].value)),
+            Request::Read {
+                id_property,
+                inputs,
+                ..
+            } => Some((id_property.as_str(), &inputs[at].value)),
+            Request::Create { inputs, .. } => {
+                let unique = inputs[at].unique.as_ref();
+                unique.map(|(name, value)| (name.as_str(), &**value))
+            }
+            Request::CreateProperties { inputs, .. } => {
+                Some(("name", inputs[at].definition.name.as_str()))
+            }
+            _ => None,
         }
     }
 
@@ -82,20 +102,62 @@ impl<'a> Inputs<'a> {
         self.steps[at]
     }
 
-    /// The input a result belongs to, when the result says so.
-    pub(crate) fn of_result(&self, result: &Value) -> Option<usize> {
+    /// The same outcome for every step.
+    pub(crate) fn each(&self, outcome: &Outcome) -> Vec<(StepId, Outcome)> {
+        let steps = self.steps.iter();
+        steps.map(|step| (*step, outcome.clone())).collect()
+    }
+
+    pub(crate) const fn request(&self) -> &'a Request {
+        self.request
+    }
+
+    /// The input of a record id.
+    pub(crate) fn of_record(&self, id: &str) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The inputs a result may belong to, the likeliest first: mostly one, none when it does not say. A contact that was
+    /// read by e-mail belongs to all who asked by one of its addresses.
+    pub(crate) fn of_result(&self, result: &Value) -> Vec<usize> {
         if let Some(trace) = text(result, "objectWriteTraceId")
             && let Some(&at) = self.by_trace.get(&trace)
         {
-            return Some(at);
+            return vec![at];
         }
         match self.request {
             Request::Upsert { id_property, .. } | Request::Read { id_property, .. } => {
-                self.of_shown_value(id_property, result)
+                self.of_shown_value(id_property.as_str(), result)
             }
-            Request::Associate { .. } => self.of_shown_pair(result),
-            _ => self.by_id.get(text(result, "id")?.as_str()).copied(),
+            Request::Create { .. } => self.of_shown_unique(result).into_iter().collect(),
+            Request::Link { .. } => self.of_shown_pair(result).into_iter().collect(),
+            Request::CreateProperties { .. } => {
+                let named = text(result, "name").and_then(|name| self.by_value("name", &name));
+                named.into_iter().collect()
+            }
+            _ => {
+                let id = text(result, "id");
+                let at = id.and_then(|id| self.by_id.get(id.as_str()).copied());
+                at.into_iter().collect()
+            }
         }
+    }
+
+    fn by_value(&self, property: &'a str, value: &str) -> Option<usize> {
+        let key = (property, normal(property, value));
+        self.by_value.get(&key).copied()
+    }
+
+    /// Each created record may have a unique property of its own.
+    fn of_shown_unique(&self, result: &Value) -> Option<usize> {
+        let shown = result.get("properties")?;
+        let mut names: Vec<&'a str> = self.by_value.keys().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.into_iter().find_map(|name| {
+            let value = text(shown, name)?;
+            self.by_value(name, &value)
+        })
     }
 
     /// Ids come as text or numbers, as `from.id` or `fromObjectId`, and the pair may stand in the other direction
@@ -112,27 +174,37 @@ impl<'a> Inputs<'a> {
         straight.or_else(reversed).copied()
     }
 
-    fn of_shown_value(&self, unique: &PropertyName, result: &Value) -> Option<usize> {
-        let shown = result.get("properties")?;
-        let find = |value: &str| self.by_value.get(&normal(unique, value)).copied();
-        let primary = text(shown, unique.as_str()).as_deref().and_then(find);
-        if primary.is_some() || unique.as_str() != EMAIL {
-            return primary;
+    fn of_shown_value(&self, unique: &'a str, result: &Value) -> Vec<usize> {
+        if unique == RECORD_ID_PROPERTY {
+            let id = text(result, "id").and_then(|id| self.by_value(unique, &id));
+            return id.into_iter().collect();
         }
-        // The address asked for may be a secondary one of the contact that answered.
-        let secondary = text(shown, ADDITIONAL_EMAILS)?;
-        secondary.split(';').find_map(find)
+        let Some(shown) = result.get("properties") else {
+            return Vec::new();
+        };
+        let primary = text(shown, unique).and_then(|value| self.by_value(unique, &value));
+        let mut found: Vec<usize> = primary.into_iter().collect();
+        if unique == EMAIL {
+            // The address asked for may be a secondary one of the contact that answered.
+            let secondary = text(shown, ADDITIONAL_EMAILS).unwrap_or_default();
+            found.extend(
+                secondary
+                    .split(';')
+                    .filter_map(|e| self.by_value(unique, e)),
+            );
+        }
+        found
     }
 
     /// Whether a result that matched nothing may be the one input that is left. One that shows another unique value
     /// is not; only contacts answer with their primary address when asked by a secondary one.
-    pub(crate) fn may_be_any(&self, result: &Value) -> bool {
-        self.id_property().is_some_and(|unique| {
-            let shown = result
-                .get("properties")
-                .and_then(|p| text(p, unique.as_str()));
-            unique.as_str() == EMAIL || shown.is_none()
-        })
+    pub(crate) fn may_be(&self, at: usize, result: &Value) -> bool {
+        let Some((unique, _)) = self.unique(at) else {
+            return matches!(self.request, Request::Create { .. });
+        };
+        let asked_by_secondary = unique == EMAIL && !matches!(self.request, Request::Create { .. });
+        let shown = result.get("properties").and_then(|p| text(p, unique));
+        asked_by_secondary || shown.is_none()
     }
 
     /// The inputs that an error names by trace id, position, value or record id.
@@ -145,46 +217,38 @@ impl<'a> Inputs<'a> {
             .chain(named.indexes.iter().copied().filter(|&i| i < self.len()))
             .collect();
         found.extend(named.ids.iter().filter_map(|id| self.by_key(id)));
-        found.extend(self.associations_named_by(failure));
+        match self.request {
+            Request::Link { inputs, .. } => found.extend(ends::named_by(inputs, failure)),
+            Request::CreateProperties { .. } | Request::SendEvents { .. } => {
+                found.extend((0..self.len()).filter(|&at| self.is_mentioned(at, failure)));
+            }
+            _ => {}
+        }
         found.sort_unstable();
         found.dedup();
         found
     }
 
     fn by_key(&self, key: &str) -> Option<usize> {
-        match self.id_property() {
-            Some(unique) => self.by_value.get(&normal(unique, key)).copied(),
-            None => self.by_id.get(key.trim()).copied(),
+        match self.request {
+            Request::Upsert { id_property, .. } | Request::Read { id_property, .. } => {
+                self.by_value(id_property.as_str(), key)
+            }
+            _ => self.by_id.get(key.trim()).copied(),
         }
     }
 
-    /// Associations have no trace id: an error names the record of one of their ends (hubspot-api.md §4.2).
-    fn associations_named_by(&self, failure: &Failure) -> Vec<usize> {
-        let Request::Associate { inputs, .. } = self.request else {
-            return Vec::new();
+    /// Whether the words of an error name the property to create, or the event that was sent.
+    fn is_mentioned(&self, at: usize, failure: &Failure) -> bool {
+        let name = match self.request {
+            Request::CreateProperties { inputs, .. } => inputs[at].definition.name.as_str(),
+            Request::SendEvents { inputs } => &inputs[at].event,
+            _ => return false,
         };
-        let named = &failure.named;
-        let sub_category = failure.sub_category.as_deref().unwrap_or_default();
-        // Ids of two types may be equal; the sub-category tells which end is meant.
-        let only_to = sub_category.ends_with("TO_OBJECT_NOT_FOUND");
-        let only_from = sub_category.ends_with("FROM_OBJECT_NOT_FOUND");
-        let among = |ids: &[String], id: &str| ids.iter().any(|x| x.trim() == id);
-        let is_named = |from: &str, to: &str| {
-            let by_pair = match (named.from_ids.is_empty(), named.to_ids.is_empty()) {
-                (true, true) => false,
-                (false, true) => among(&named.from_ids, from),
-                (true, false) => among(&named.to_ids, to),
-                (false, false) => among(&named.from_ids, from) && among(&named.to_ids, to),
-            };
-            by_pair
-                || (!only_from && among(&named.ids, to))
-                || (!only_to && among(&named.ids, from))
+        let by_detail = |detail: &Detail| {
+            detail.property.as_deref() == Some(name) || names(&detail.message, name)
         };
-        (0..)
-            .zip(inputs)
-            .filter(|(_, x)| is_named(x.from.as_str(), x.to.as_str()))
-            .map(|(i, _)| i)
-            .collect()
+        names(&failure.message, name) || failure.details.iter().any(by_detail)
     }
 
     /// The inputs that carry the values or properties an error speaks of. Each of them is at fault: the property is
@@ -210,11 +274,14 @@ impl<'a> Inputs<'a> {
     }
 
     fn value(&self, at: usize, property: &str) -> Option<&'a str> {
-        if self
-            .id_property()
-            .is_some_and(|unique| unique.as_str() == property)
-        {
-            return self.unique_value(at);
+        if let Some((_, value)) = self.unique(at).filter(|(name, _)| *name == property) {
+            return Some(value);
+        }
+        if let Request::SendEvents { inputs } = self.request {
+            let mut pairs = inputs[at].properties.iter();
+            return pairs
+                .find(|(name, _)| name.as_str().eq_ignore_ascii_case(property))
+                .map(|(_, value)| &**value);
         }
         let mut pairs = self.properties(at)?.iter();
         pairs
@@ -222,47 +289,54 @@ impl<'a> Inputs<'a> {
             .map(|(_, value)| value.expose())
     }
 
-    /// Every value that was sent for an input, for masking.
+    /// Every value that was sent for an input and may be personal, for masking.
     pub(crate) fn values(&self, at: usize) -> Vec<&'a str> {
+        if let Request::SendEvents { inputs } = self.request {
+            return occurrence_values(&inputs[at]);
+        }
+        if let Request::CreateProperties { .. } = self.request {
+            return Vec::new();
+        }
         let properties = self.properties(at).into_iter().flatten();
         properties
             .map(|(_, value)| value.expose())
-            .chain(self.unique_value(at))
+            .chain(self.unique(at).map(|(_, value)| value))
             .collect()
     }
 
-    fn properties(&self, at: usize) -> Option<&'a Properties> {
+    /// What was written or searched for.
+    pub(crate) fn properties(&self, at: usize) -> Option<&'a Properties> {
         match self.request {
             Request::Upsert { inputs, .. } => Some(&inputs[at].properties),
             Request::Update { inputs, .. } => Some(&inputs[at].properties),
+            Request::Create { inputs, .. } => Some(&inputs[at].properties),
             Request::Search { inputs, .. } => Some(&inputs[at].filters),
-            Request::Read { .. } | Request::Associate { .. } | Request::CreateProperty { .. } => {
-                None
-            }
-        }
-    }
-
-    fn unique_value(&self, at: usize) -> Option<&'a str> {
-        match self.request {
-            Request::Upsert { inputs, .. } => Some(&inputs[at].value),
-            Request::Read { inputs, .. } => Some(&inputs[at].value),
-            _ => None,
-        }
-    }
-
-    fn id_property(&self) -> Option<&'a PropertyName> {
-        match self.request {
-            Request::Upsert { id_property, .. } | Request::Read { id_property, .. } => {
-                Some(id_property)
-            }
             _ => None,
         }
     }
 }
 
+fn occurrence_values(input: &OccurrenceInput) -> Vec<&str> {
+    let texts = input.properties.iter().map(|(_, value)| &**value);
+    texts
+        .chain(input.email.as_deref())
+        .chain(input.utk.as_deref())
+        .collect()
+}
+
+/// Whether a text names something, as a word of its own.
+fn names(text: &str, name: &str) -> bool {
+    let joins = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || "_-".contains(c));
+    let mut hits = text.match_indices(name);
+    !name.is_empty()
+        && hits.any(|(at, _)| {
+            !joins(text[..at].chars().next_back()) && !joins(text[at + name.len()..].chars().next())
+        })
+}
+
 /// A unique value as HubSpot compares it: trimmed, e-mails in lower case.
-fn normal(unique: &PropertyName, value: &str) -> String {
-    if unique.as_str() == EMAIL {
+fn normal(unique: &str, value: &str) -> String {
+    if unique == EMAIL {
         value.trim().to_lowercase()
     } else {
         value.trim().to_owned()

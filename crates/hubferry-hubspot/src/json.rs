@@ -34,3 +34,8 @@ pub(crate) fn items<'a>(object: &'a Value, key: &str) -> &'a [Value] {
         _ => &[],
     }
 }
+
+/// Whether a key says true, as a boolean or as text.
+pub(crate) fn flag(object: &Value, key: &str) -> bool {
+    text(object, key).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}

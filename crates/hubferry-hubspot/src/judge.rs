@@ -8,7 +8,9 @@ use crate::call::{Bucket, Request};
 use crate::classify::{Kind, Ruling, classify};
 use crate::failure::Failure;
 use crate::inputs::Inputs;
-use crate::outcome::{Cause, Code, Done, ErrorClass, Hold, HoldScope, Outcome, Rejection, Resume};
+use crate::outcome::{
+    Cause, Code, Done, ErrorClass, Fact, Hold, HoldScope, Outcome, Rejection, Resume,
+};
 use crate::words;
 
 /// The lock of HubSpot's write locks (hubspot-api.md §8.2).
@@ -38,7 +40,7 @@ impl<'a> Judged<'a> {
         let (ruling, deciding) = classify(Kind::of(request), failure);
         let values: Vec<&str> = about.iter().flat_map(|&at| inputs.values(at)).collect();
         let code = match ruling {
-            Ruling::Refused(code, _) => Some(code),
+            Ruling::Refused(code, _) | Ruling::AllRefused(code, _) => Some(code),
             _ => None,
         };
         Self {
@@ -87,16 +89,20 @@ impl<'a> Judged<'a> {
                 None => self.rejected(Code::NotUnique, ErrorClass::Conflict),
             },
             Ruling::There => Outcome::Done(Done::There),
+            Ruling::Absent => Outcome::Done(Done::Learned(Fact::Absent)),
             Ruling::Unchanged => self.unchanged(at),
-            Ruling::Refused(code, class) => self.rejected(code, class),
+            Ruling::Refused(code, class) | Ruling::AllRefused(code, class) => {
+                self.rejected(code, class)
+            }
         }
     }
 
     fn throttled(&self, resume: Resume) -> Outcome {
         let own = self.request.endpoint().bucket();
-        // Association batches are outside the burst and its bodies were never recorded: trust the endpoint there.
+        // What has a limit per second cannot have hit one of ten seconds. Association batches have one of ten seconds of
+        // their own, whose answers were never recorded: trust the endpoint there.
         let bucket = match (self.ruling, own) {
-            (Ruling::BurstLimit, Bucket::Search) => Bucket::Burst,
+            (Ruling::BurstLimit, Bucket::Search | Bucket::EventSends) => Bucket::Burst,
             _ => own,
         };
         Outcome::Throttled { resume, bucket }
@@ -126,10 +132,10 @@ impl<'a> Judged<'a> {
     fn missing(&self) -> Outcome {
         match self.request {
             Request::Read { .. } => Outcome::Done(Done::Found(Vec::new())),
-            Request::Update { .. } | Request::Associate { .. } => Outcome::Gone,
-            Request::Upsert { .. } | Request::Search { .. } | Request::CreateProperty { .. } => {
-                self.rejected(Code::HubspotRejected, ErrorClass::Missing)
+            Request::Update { .. } | Request::Link { .. } | Request::ChangeMembers { .. } => {
+                Outcome::Gone
             }
+            _ => self.rejected(Code::HubspotRejected, ErrorClass::Missing),
         }
     }
 

@@ -23,25 +23,32 @@ mod paths;
 
 mod answer;
 mod classify;
+mod created;
+mod ends;
 mod failure;
 mod headers;
 mod inputs;
 mod json;
 mod judge;
+mod learned;
+mod members;
 mod search;
 mod tally;
 mod words;
 
 pub use call::{
-    AssociationInput, Bucket, Call, Endpoint, ReadInput, Request, SearchInput, StepId, UpdateInput,
-    UpsertInput,
+    Bucket, Call, CreateInput, CreatePropertyInput, Endpoint, LinkInput, MemberInput,
+    OccurrenceInput, ReadInput, Request, SearchInput, StepId, UpdateInput, UpsertInput,
 };
 pub use client::{Client, Prepared};
 pub use outcome::{
-    Answers, Cause, Code, Done, ErrorClass, Found, Hold, HoldScope, Outcome, Refusal, Rejection,
-    Reply, Resume, Window,
+    Answers, Cause, Code, Daily, Done, ErrorClass, Fact, Found, Hold, HoldScope, Outcome, Refusal,
+    Rejection, Reply, Resume, Window,
 };
 pub use probe::{AccountInfo, PortalId, ProbeError};
 pub use secret::Secret;
-pub use settings::{ApiVersion, Auth, BaseUrl, BaseUrlError, ClientSettings, UnknownVersion};
+pub use settings::{
+    ApiVersion, Auth, BaseUrl, BaseUrlError, ClientSettings, EventsPrefix, InvalidPrefix,
+    UnknownVersion,
+};
 pub use transport::ClientError;

@@ -1,8 +1,11 @@
 //! What came of a call: what went wrong, and what to do about it, as closed types.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use hubferry_actions::{Properties, PropertyName, RecordId};
+use hubferry_actions::{
+    EventDefinition, ListInfo, ObjectProperties, Properties, PropertyName, RecordId,
+};
 
 use crate::call::{Bucket, StepId};
 
@@ -13,6 +16,8 @@ pub struct Reply {
     pub answers: Answers,
     /// What the rate headers said, if there were any.
     pub window: Option<Window>,
+    /// What they said about the day, if they did.
+    pub daily: Option<Daily>,
     /// The HTTP status, when there was an answer at all.
     pub status: Option<u16>,
 }
@@ -23,6 +28,15 @@ pub struct Window {
     /// `X-HubSpot-RateLimit-Max`.
     pub max: u32,
     /// `X-HubSpot-RateLimit-Remaining`.
+    pub remaining: u32,
+}
+
+/// What the rate headers said about the account's day; OAuth apps are not told (hubspot-api.md §8.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Daily {
+    /// `X-HubSpot-RateLimit-Daily`.
+    pub limit: u32,
+    /// `X-HubSpot-RateLimit-Daily-Remaining`.
     pub remaining: u32,
 }
 
@@ -94,8 +108,25 @@ pub enum Done {
     },
     /// A read or a search found these records (a read at most one).
     Found(Vec<Found>),
-    /// The association or property is there.
+    /// The association, property, definition, list or membership is as asked, or the occurrence was taken.
     There,
+    /// What was asked about the portal's schema.
+    Learned(Fact),
+}
+
+/// Something a portal's schema says.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Fact {
+    /// The properties of a type, of the class that was asked for.
+    Properties(ObjectProperties),
+    /// The type id of a custom type.
+    TypeId(Arc<str>),
+    /// An event definition.
+    Definition(EventDefinition),
+    /// A list.
+    List(ListInfo),
+    /// There is no such type, definition or list.
+    Absent,
 }
 
 /// A record that a read or search found.
@@ -179,8 +210,22 @@ pub enum Code {
     Unaccounted,
     /// All attempts were used up.
     RetriesExhausted,
+    /// A property was archived.
+    PropertyArchived,
+    /// An event definition does not exist.
+    DefinitionMissing,
+    /// An event definition was archived.
+    DefinitionArchived,
+    /// More properties than an occurrence may have.
+    TooManyProperties,
     /// The contact of an association does not exist.
     AssociationContactMissing,
+    /// More than one record matches the other end of an association.
+    AssociationNotUnique,
+    /// A list does not exist.
+    ListMissing,
+    /// A list's members follow from its filters.
+    ListNotWritable,
     /// Too large for HubSpot.
     TooLarge,
     /// A bug of ours.
@@ -254,6 +299,13 @@ impl Code {
             Self::HubspotRejected => "hubspot_rejected",
             Self::Unaccounted => "unaccounted",
             Self::RetriesExhausted => "retries_exhausted",
+            Self::PropertyArchived => "property_archived",
+            Self::DefinitionMissing => "definition_missing",
+            Self::DefinitionArchived => "definition_archived",
+            Self::TooManyProperties => "too_many_properties",
+            Self::AssociationNotUnique => "association_not_unique",
+            Self::ListMissing => "list_missing",
+            Self::ListNotWritable => "list_not_writable",
             Self::AssociationContactMissing => "association_contact_missing",
             Self::TooLarge => "too_large",
             Self::Suspect => "suspect",

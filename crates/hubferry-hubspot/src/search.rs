@@ -1,7 +1,7 @@
-//! Telling the filter groups of a search apart: HubSpot returns one list for all of them, so a result belongs to the
-//! groups whose filters its properties meet.
+//! Telling the inputs of a search apart: HubSpot returns one list for all of them, so a result belongs to the inputs
+//! whose filters its properties meet.
 
-use hubferry_actions::{PropertyName, RecordId};
+use hubferry_actions::{MatchMode, PropertyName, PropertyText, RecordId};
 use serde_json::Value;
 
 use crate::answer::found;
@@ -9,7 +9,7 @@ use crate::call::{SearchInput, StepId};
 use crate::json::text;
 use crate::outcome::{Done, Found, Outcome};
 
-/// One outcome per group.
+/// One outcome per input.
 pub(crate) fn attribute(inputs: &[SearchInput], body: &Value) -> Vec<(StepId, Outcome)> {
     let Some(Value::Array(results)) = body.get("results") else {
         return inputs
@@ -33,7 +33,7 @@ pub(crate) fn attribute(inputs: &[SearchInput], body: &Value) -> Vec<(StepId, Ou
     let open: Vec<usize> = (0..inputs.len())
         .filter(|&at| hits[at].is_empty())
         .collect();
-    // HubSpot compares looser than we do (words, numbers); what only one group can have asked for is its own.
+    // HubSpot compares looser than we do (words, numbers); what only one input can have asked for is its own.
     let clear = left.is_empty() || open.len() == 1;
     if let &[at] = open.as_slice() {
         hits[at].extend(left.iter().filter_map(|result| record(&inputs[at], result)));
@@ -69,13 +69,18 @@ fn meets(input: &SearchInput, result: &Value) -> bool {
     let Some(shown) = result.get("properties") else {
         return false;
     };
-    input.filters.iter().all(|(name, value)| {
+    let mut fields = input.filters.iter();
+    let is_met = |(name, value): &(PropertyName, PropertyText)| {
         text(shown, name.as_str()).is_some_and(|shown| equal(&shown, value.expose()))
-    })
+    };
+    match input.mode {
+        MatchMode::All => fields.all(is_met),
+        MatchMode::Any => fields.any(is_met),
+    }
 }
 
 /// HubSpot's EQ ignores case in text; numbers compare as numbers.
-fn equal(shown: &str, sent: &str) -> bool {
+pub(crate) fn equal(shown: &str, sent: &str) -> bool {
     let (shown, sent) = (shown.trim(), sent.trim());
     let numbers = || match (shown.parse::<f64>(), sent.parse::<f64>()) {
         (Ok(a), Ok(b)) => a == b,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -16,6 +17,8 @@ pub struct ClientSettings {
     pub base_url: BaseUrl,
     /// Which version of its API.
     pub version: ApiVersion,
+    /// Where the custom events' paths begin; by version when missing.
+    pub events_prefix: Option<EventsPrefix>,
     /// How to sign in.
     pub auth: Auth,
     /// How long a call that carries one thing may take, its connection included.
@@ -33,6 +36,7 @@ impl ClientSettings {
         Self {
             base_url: BaseUrl::hubspot(),
             version: ApiVersion::default(),
+            events_prefix: None,
             auth,
             timeout_single: Duration::from_secs(10),
             timeout_batch: Duration::from_secs(30),
@@ -68,6 +72,52 @@ pub enum ApiVersion {
     V2026_09,
     /// The undated set: v3 objects with v4 associations.
     Legacy,
+}
+
+impl ApiVersion {
+    /// Where the custom events' paths begin in this version (hubspot-api.md §1.2). HubSpot's own pages disagree on it, which
+    /// is why [`ClientSettings::events_prefix`] may say otherwise.
+    pub(crate) const fn events_prefix(self) -> &'static str {
+        match self {
+            Self::Legacy => "events/v3",
+            Self::V2026_03 => "events/2026-03",
+            Self::V2026_09 => "events/custom/2026-09",
+        }
+    }
+}
+
+/// Where the custom events' paths begin, e.g. `events/custom/2026-03`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EventsPrefix(Arc<str>);
+
+/// Text that is no prefix of a path.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0:?} is no path such as events/2026-03: letters, digits, dots, - and _ between slashes")]
+pub struct InvalidPrefix(String);
+
+impl EventsPrefix {
+    /// Reads a path; slashes around it are dropped.
+    ///
+    /// # Errors
+    ///
+    /// When a segment is empty, made of dots alone, or holds anything but letters, digits, `.`, `-` and `_`.
+    pub fn parse(text: &str) -> Result<Self, InvalidPrefix> {
+        let path = text.trim().trim_matches('/');
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+        let sound =
+            |segment: &str| segment.bytes().all(plain) && segment.bytes().any(|byte| byte != b'.');
+        if path.split('/').all(sound) {
+            Ok(Self(Arc::from(path)))
+        } else {
+            Err(InvalidPrefix(text.to_owned()))
+        }
+    }
+
+    /// The path, without slashes around it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A version that is none of ours.
@@ -188,7 +238,7 @@ fn is_local(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{ApiVersion, BaseUrl, BaseUrlError};
+    use super::{ApiVersion, BaseUrl, BaseUrlError, EventsPrefix};
     use reqwest::Url;
 
     #[test]
@@ -204,6 +254,27 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(text.parse().ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_a_plain_path() {
+        let table = [
+            ("events/2026-03", Some("events/2026-03")),
+            ("/events/custom/2026-09/", Some("events/custom/2026-09")),
+            ("", None),
+            ("events//x", None),
+            ("events/../x", None),
+            ("https://x", None),
+            ("events?x", None),
+        ];
+        for (text, expected) in table {
+            let parsed = EventsPrefix::parse(text).ok();
+            assert_eq!(
+                parsed.as_ref().map(EventsPrefix::as_str),
+                expected,
+                "{text}"
+            );
         }
     }
 
