@@ -208,6 +208,10 @@ impl Action {
         self.slug
     }
 
+    pub(crate) const fn settings(&self) -> &ActionSettings {
+        &self.settings
+    }
+
     /// Cleans, coerces and checks a payload by the action's fields ([`ActionSlug::schema`]). Of an event, an e-mail that is
     /// blank, or invalid beside another identifier, is left out first (actions.md §7.3, §8.5).
     ///

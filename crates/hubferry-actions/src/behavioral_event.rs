@@ -75,7 +75,7 @@ pub(crate) fn plan(
 
 /// The fully qualified name: lower-cased, with `_` for every run of blanks and dots, and with the portal's prefix when
 /// that is known and missing.
-fn event_name(written: &str, hub_id: Option<u64>) -> Result<EventName, Refusal> {
+pub(crate) fn event_name(written: &str, hub_id: Option<u64>) -> Result<EventName, Refusal> {
     let refused = |message: String| {
         let code = RefusalCode::EventNameInvalid;
         Err(Refusal::new(code, Some("eventName"), message))

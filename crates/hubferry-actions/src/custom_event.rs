@@ -144,7 +144,7 @@ fn record_id(text: &str) -> Result<RecordId, Refusal> {
 }
 
 /// The clean name, short or fully qualified.
-fn event_name(written: &str) -> Result<EventName, Refusal> {
+pub(crate) fn event_name(written: &str) -> Result<EventName, Refusal> {
     let name = clean::clean_text(written, "-");
     let short = match name
         .strip_prefix("pe")

@@ -17,6 +17,7 @@ mod convert;
 mod custom_event;
 mod defaults;
 mod email;
+mod faults;
 mod fit;
 mod moment;
 mod nouns;
@@ -34,6 +35,7 @@ pub use action::{
     Action, ActionSettings, InvalidEmail, NameFix, Nulls, PlanNote, Planned, Refusal, RefusalCode,
 };
 pub use catalogue::{ActionSlug, PropertyHints, SyncMode, UnknownSlug};
+pub use faults::FieldFault;
 pub use fit::{
     DropReason, EventPropertyDefinition, Fitted, FittedOccurrence, Misfit, MisfitCode, fit,
     fit_occurrence,

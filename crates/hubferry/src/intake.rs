@@ -2,17 +2,21 @@
 //!
 //! Pure and CPU-bound: no clock, no network. Everything HubSpot never hears of ends here.
 
+use std::borrow::Cow;
+use std::cell::LazyCell;
+
 use bytes::Bytes;
-use hubferry_actions::{Action, ActionKind, Plan};
+use hubferry_actions::{Action, DeliveryKey, Plan, Planned};
 use hubferry_delivery::MappingIndex;
 use hubferry_event::{
     Element, Event, EventTime, Format, IdentityKeys, Malformed, ReadLimits, Reading, read_message,
 };
 use hubferry_mapping::{CleanOptions, Mapping, Note, Trigger, Validated, Violation};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use crate::closing::{Closing, Failed};
-use crate::config::{Destination, Input, MappingEntry};
+use crate::config::{Destination, Input, MappingEntry, hex};
 
 /// Everything that turns messages into plans.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub(crate) struct Intake {
 
 #[derive(Debug)]
 struct Portal {
+    /// What tells its deliveries from those of other portals: its id where that is known, else the destination's name.
+    key: String,
     aliases: Vec<String>,
     mappings: Vec<Active>,
 }
@@ -33,16 +39,47 @@ struct Portal {
 #[derive(Debug)]
 struct Active {
     index: MappingIndex,
+    id: String,
     trigger: Trigger,
     fields: Mapping,
     clean: CleanOptions,
-    kind: ActionKind,
     action: Action,
 }
 
 /// Names an enabled destination by its place.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(crate) struct PortalIndex(pub usize);
+
+/// Where a message came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    /// Its coordinates, which no other message has.
+    pub(crate) place: &'a str,
+    /// When it was written, in milliseconds since the Unix epoch.
+    pub(crate) written_ms: i64,
+}
+
+/// Where an event stands.
+struct Seat<'a> {
+    from: &'a Source<'a>,
+    message: &'a [u8],
+    position: Option<u32>,
+}
+
+impl Seat<'_> {
+    /// The event's own id, else one derived from where it stands and from the bytes that stand there: the same whenever the
+    /// message is read again, and another one when a file of the same name has other lines.
+    fn message_id<'e>(&self, event: &'e Event) -> Cow<'e, str> {
+        if let Some(own) = event.message_id() {
+            return Cow::Borrowed(own);
+        }
+        let position = self.position.map_or_else(String::new, |p| p.to_string());
+        let mut hasher = Sha256::new();
+        hasher.update(format!("{} {position} ", self.from.place).as_bytes());
+        hasher.update(self.message);
+        Cow::Owned(hex(&hasher.finalize()))
+    }
+}
 
 /// One event of a message, and what came of it so far.
 #[derive(Debug)]
@@ -72,6 +109,10 @@ impl Intake {
             .into_iter()
             .filter(|destination| destination.enabled)
             .map(|destination| Portal {
+                key: match destination.hubspot.portal_id {
+                    Some(id) => id.to_string(),
+                    None => destination.name,
+                },
                 aliases: destination.aliases,
                 mappings: destination
                     .mappings
@@ -97,35 +138,37 @@ impl Intake {
 
     /// Reads a message; one entry per event. A batch without events gives none.
     #[must_use]
-    pub(crate) fn read(&self, body: Option<&[u8]>, written_ms: i64) -> Vec<Read> {
+    pub(crate) fn read(&self, body: Option<&[u8]>, from: &Source<'_>) -> Vec<Read> {
         match read_message(body, self.format, &self.limits) {
             Reading::Tombstone => vec![Read::closed(None, None, Closing::Skipped("tombstone"))],
             Reading::Elements(elements) => elements
                 .into_iter()
-                .map(|element| self.read_element(element, written_ms))
+                .map(|element| self.read_element(element, from, body.unwrap_or_default()))
                 .collect(),
         }
     }
 
-    fn read_element(&self, element: Element, written_ms: i64) -> Read {
+    fn read_element(&self, element: Element, from: &Source<'_>, message: &[u8]) -> Read {
         match element.event {
-            Ok(event) => self.map(&event, element.position, element.body, written_ms),
+            Ok(event) => {
+                let seat = Seat {
+                    from,
+                    message,
+                    position: element.position,
+                };
+                self.map(&event, element.body, &seat)
+            }
             Err(malformed) => Read::closed(element.position, element.body, unreadable(&malformed)),
         }
     }
 
-    fn map(
-        &self,
-        event: &Event,
-        position: Option<u32>,
-        body: Option<Bytes>,
-        written_ms: i64,
-    ) -> Read {
+    fn map(&self, event: &Event, body: Option<Bytes>, seat: &Seat<'_>) -> Read {
         let time = event
             .time()
-            .unwrap_or_else(|| EventTime::from_millis(written_ms));
+            .unwrap_or_else(|| EventTime::from_millis(seat.from.written_ms));
+        let message_id = LazyCell::new(|| seat.message_id(event));
         let mut read = Read {
-            position,
+            position: seat.position,
             body,
             keys: event.identity_keys().clone(),
             closed: Vec::new(),
@@ -144,12 +187,13 @@ impl Intake {
                 if !active.trigger.matches(event.root()) {
                     continue;
                 }
-                match active.plan(event, time, &mut read.dropped) {
+                let key = DeliveryKey::new(&portal.key, &active.id, &message_id);
+                match active.plan(event, time, &key, &mut read.dropped) {
                     Ok(plan) => plans.push((active.index, plan)),
                     Err(closing) => read.closed.push((Some(active.index), closing)),
                 }
             }
-            if plans.iter().any(|(_, plan)| plan.associate.is_some()) {
+            if plans.iter().any(|(_, plan)| associates(plan)) {
                 read.message_id = event.message_id().map(ToOwned::to_owned);
             }
             if !plans.is_empty() {
@@ -186,19 +230,25 @@ impl Active {
     fn new(entry: MappingEntry, ids: &mut Vec<String>) -> Self {
         // More mappings than a u32 counts do not fit in memory.
         let index = MappingIndex(u32::try_from(ids.len()).unwrap_or(u32::MAX));
-        ids.push(entry.id);
+        ids.push(entry.id.clone());
         Self {
             index,
+            id: entry.id,
             trigger: entry.trigger,
             fields: entry.fields,
             clean: entry.clean,
-            kind: entry.action,
             action: Action::new(entry.action, entry.settings),
         }
     }
 
     /// The plan of one event, or how its delivery ended without one.
-    fn plan(&self, event: &Event, time: EventTime, dropped: &mut u64) -> Result<Plan, Closing> {
+    fn plan(
+        &self,
+        event: &Event,
+        time: EventTime,
+        key: &DeliveryKey,
+        dropped: &mut u64,
+    ) -> Result<Plan, Closing> {
         let payload = self.payload(event)?;
         let validated = self
             .validated(payload)
@@ -208,11 +258,12 @@ impl Active {
             .iter()
             .map(|note| u64::from(matches!(note, Note::Dropped { .. })))
             .sum::<u64>();
-        self.planned(validated.payload, event, time)
+        self.planned(validated.payload, event, time, key)
+            .map(|planned| planned.plan)
     }
 
     fn validated(&self, payload: Map<String, Value>) -> Result<Validated, Vec<Violation>> {
-        self.kind.schema().validate(payload, &self.clean)
+        self.action.validate(payload, &self.clean)
     }
 
     fn planned(
@@ -220,8 +271,10 @@ impl Active {
         payload: Map<String, Value>,
         event: &Event,
         time: EventTime,
-    ) -> Result<Plan, Closing> {
-        self.action.plan(payload, event, time).map_err(|refusal| {
+        key: &DeliveryKey,
+    ) -> Result<Planned, Closing> {
+        let planned = self.action.plan_noted(payload, event, time, key);
+        planned.map_err(|refusal| {
             let property = refusal.property.map(|name| name.as_str().to_owned());
             let failed = Failed::here("mapping", refusal.code.as_str(), refusal.message);
             dead(failed.about(property))
@@ -236,6 +289,12 @@ impl Active {
             Err(error) => Err(mapping_failed(error.to_string())),
         }
     }
+}
+
+/// Whether a plan associates with a person's contact, which may have to be waited for.
+pub(crate) fn associates(plan: &Plan) -> bool {
+    plan.record()
+        .is_some_and(|record| record.associate.is_some())
 }
 
 fn unreadable(malformed: &Malformed) -> Closing {

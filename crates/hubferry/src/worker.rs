@@ -26,7 +26,7 @@ use crate::clock::now_ms;
 use crate::closing::closing_of;
 use crate::exit::Failure;
 use crate::holds::Holds;
-use crate::intake::{Intake, Read};
+use crate::intake::{Intake, Read, Source, associates};
 use crate::metrics::Latency;
 use crate::scribe::Scribe;
 use crate::signals::Signals;
@@ -451,7 +451,17 @@ impl Worker {
 
     fn map(&mut self, origin: Origin) {
         let body = origin.message.body.as_deref();
-        let reads = self.intake.read(body, origin.message.written_ms);
+        let at = &origin.message.at;
+        let from = Source {
+            place: &format!(
+                "{}/{}/{}",
+                at.topic.as_str(),
+                at.partition.get(),
+                at.offset.get()
+            ),
+            written_ms: origin.message.written_ms,
+        };
+        let reads = self.intake.read(body, &from);
         let mut dues = Vec::new();
         self.count_consumed(&origin.message.at, reads.len());
         let message = self.tracker.open(origin);
@@ -499,7 +509,7 @@ impl Worker {
             .planned
             .iter()
             .flat_map(|(_, plans)| plans)
-            .any(|(_, plan)| plan.associate.is_some());
+            .any(|(_, plan)| associates(plan));
         if !associates {
             return None;
         }

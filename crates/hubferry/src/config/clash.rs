@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hubferry_actions::ActionKind;
+use hubferry_actions::{ActionSlug, ObjectType};
 use serde_json::{Map, Value};
 
 use super::mapping::{MappingEntry, ROOT_DIRECTIVE};
@@ -11,47 +11,78 @@ use super::problem::{Fault, Problems};
 /// The properties that a mapping is known to write, whatever the event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Written {
-    object: &'static str,
+    object: Option<ObjectType>,
     properties: BTreeSet<String>,
 }
 
 impl Written {
-    /// Reads the fields of a mapping. What a directive decides event by event (a whole object of properties) is not
-    /// known beforehand.
-    pub(crate) fn by(action: ActionKind, fields: &Map<String, Value>) -> Self {
-        // Fields that say which record and how, not what is written to it.
-        let (object, not_written) = match action {
-            ActionKind::UpsertContact => ("contacts", &["email"][..]),
-            ActionKind::UpsertCompany => (
-                "companies",
+    /// Reads the fields of a mapping. What a directive decides event by event (a whole object of properties, a record's
+    /// type) is not known beforehand.
+    pub(crate) fn by(action: ActionSlug, fields: &Map<String, Value>) -> Self {
+        let mut written = Self {
+            object: object_of(action, fields),
+            properties: BTreeSet::new(),
+        };
+        if written.object.is_none() || is_directive(fields) {
+            return written;
+        }
+        match action {
+            // Fields that say which record and how are not written to it.
+            ActionSlug::UpsertContact => written.take_fields(fields, &["email"]),
+            ActionSlug::UpsertCompany => written.take_fields(
+                fields,
                 &[
                     "groupid",
                     "createNewCompany",
                     "associateContact",
                     "companysearchfields",
-                ][..],
+                ],
             ),
-        };
-        let is_directive = |members: &Map<String, Value>| {
-            members
-                .keys()
-                .any(|key| key.starts_with('@') || key == ROOT_DIRECTIVE)
-        };
-        let mut properties = BTreeSet::new();
-        for (name, value) in fields.iter().filter(|_| !is_directive(fields)) {
-            match value {
-                Value::Object(members) if name == "properties" => {
-                    if !is_directive(members) {
-                        properties.extend(members.keys().cloned());
-                    }
-                }
-                Value::Null => {}
-                _ if not_written.contains(&name.as_str()) => {}
-                _ => drop(properties.insert(name.clone())),
+            ActionSlug::UpsertCustomObjectRecord => written.take_members(fields.get("properties")),
+            ActionSlug::UpsertObject => {
+                written.take_members(fields.get("properties"));
+                written.take_members(fields.get("sensitive_properties"));
+            }
+            ActionSlug::SendCustomBehavioralEvent | ActionSlug::CustomEvent => {}
+        }
+        written
+    }
+
+    fn take_fields(&mut self, fields: &Map<String, Value>, not_written: &[&str]) {
+        for (name, value) in fields {
+            if name == "properties" {
+                self.take_members(Some(value));
+            } else if !value.is_null() && !not_written.contains(&name.as_str()) {
+                self.properties.insert(name.clone());
             }
         }
-        Self { object, properties }
     }
+
+    fn take_members(&mut self, properties: Option<&Value>) {
+        if let Some(Value::Object(members)) = properties
+            && !is_directive(members)
+        {
+            self.properties.extend(members.keys().cloned());
+        }
+    }
+}
+
+/// The type of the records it writes, where no event decides that.
+fn object_of(action: ActionSlug, fields: &Map<String, Value>) -> Option<ObjectType> {
+    let named = |value: Option<&Value>| value?.as_str().and_then(ObjectType::parse);
+    match action {
+        ActionSlug::UpsertContact => Some(ObjectType::contacts()),
+        ActionSlug::UpsertCompany => Some(ObjectType::companies()),
+        ActionSlug::UpsertCustomObjectRecord => named(fields.get("objectType")),
+        ActionSlug::UpsertObject => named(fields.get("object_details")?.get("object_type")),
+        ActionSlug::SendCustomBehavioralEvent | ActionSlug::CustomEvent => None,
+    }
+}
+
+fn is_directive(members: &Map<String, Value>) -> bool {
+    members
+        .keys()
+        .any(|key| key.starts_with('@') || key == ROOT_DIRECTIVE)
 }
 
 /// The most properties that a message names.
@@ -63,9 +94,9 @@ pub(crate) fn report_clashes(path: &str, mappings: &[MappingEntry], problems: &P
     for (place, later) in enabled.iter().enumerate() {
         for earlier in &enabled[..place] {
             let (one, other) = (&earlier.written, &later.written);
-            if one.object != other.object {
+            let Some(object) = one.object.as_ref().filter(|_| one.object == other.object) else {
                 continue;
-            }
+            };
             let common: Vec<&str> = one
                 .properties
                 .intersection(&other.properties)
@@ -77,7 +108,7 @@ pub(crate) fn report_clashes(path: &str, mappings: &[MappingEntry], problems: &P
             let message = format!(
                 "writes {} of {}, and so does {}: whichever event comes last wins; leave each property to one of the two",
                 listed(&common),
-                one.object,
+                object.as_str(),
                 name(earlier),
             );
             let at = format!("{path}[{}]", name(later));

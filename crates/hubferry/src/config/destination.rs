@@ -10,7 +10,7 @@ use hubferry_hubspot::{ApiVersion, Auth, BaseUrl, Secret};
 use serde_json::Value;
 
 use super::layers::{Secrets, Surroundings};
-use super::mapping::{MappingEntry, mappings};
+use super::mapping::{MappingEntry, Owner, mappings};
 use super::meant::at_least_one;
 use super::problem::Problems;
 use super::section::Section;
@@ -147,8 +147,11 @@ fn destination(
     let mappings = mappings(
         &mappings_path,
         section.raw("mappings"),
-        &name,
-        &group_id_property,
+        Owner {
+            name: &name,
+            group_id_property: &group_id_property,
+            portal_id: hubspot.as_ref().and_then(|hubspot| hubspot.portal_id),
+        },
         problems,
     );
     section.finish();

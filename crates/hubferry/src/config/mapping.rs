@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hubferry_actions::{
-    ActionKind, ActionSettings, ActionSlug, Lifecycle, Nulls, OnMissingContact, Policy,
-    PropertyName, SyncMode,
+    Action, ActionSettings, ActionSlug, InvalidEmail, Lifecycle, MatchMode, NameFix, Nulls,
+    OnMissingContact, Overflow, Policy, PropertyHints, PropertyName, SyncMode, UnknownProperty,
 };
 use hubferry_mapping::{
     Blank, CleanOptions, FieldSchema, Mapping, PathDialect, Required, Trigger, TriggerDialect,
@@ -24,7 +24,7 @@ pub struct MappingEntry {
     /// Whether it takes part.
     pub enabled: bool,
     /// What it does.
-    pub action: ActionKind,
+    pub action: ActionSlug,
     /// Which events it takes.
     pub trigger: Trigger,
     /// How the payload is made.
@@ -43,12 +43,22 @@ const BATCH_FIELDS: [&str; 3] = ["enable_batching", "batch_size", "batch_keys"];
 /// Makes a directive of the whole mapping (mapping.md §5).
 pub(crate) const ROOT_DIRECTIVE: &str = "__segment_internal_directive";
 
+/// What the mappings of a destination take from it.
+#[derive(Clone, Copy)]
+pub(crate) struct Owner<'a> {
+    /// Its name.
+    pub(crate) name: &'a str,
+    /// The unique property of companies that holds the group id.
+    pub(crate) group_id_property: &'a str,
+    /// The portal's id, when it is written.
+    pub(crate) portal_id: Option<u64>,
+}
+
 /// Reads the mappings of one destination.
 pub(crate) fn mappings(
     path: &str,
     written: Option<&Value>,
-    destination: &str,
-    group_id_property: &str,
+    owner: Owner<'_>,
     problems: &Problems,
 ) -> Vec<MappingEntry> {
     let items = match written {
@@ -71,26 +81,21 @@ pub(crate) fn mappings(
                 problems.invalid(&at, "the name is used twice");
             }
             let section = Section::at(&at, Some(item), problems);
-            mapping(section, destination, group_id_property)
+            mapping(section, owner)
         })
         .collect();
     report_clashes(path, &read, problems);
     read
 }
 
-fn mapping(
-    section: Section<'_>,
-    destination: &str,
-    group_id_property: &str,
-) -> Option<MappingEntry> {
+fn mapping(section: Section<'_>, owner: Owner<'_>) -> Option<MappingEntry> {
     let name = section.text("name").unwrap_or_default();
     if name.is_empty() || name.contains(['/', ' ']) {
         section.missing("name", "a name without spaces and slashes");
     }
     let enabled = section.flag("enabled", true);
-    let action = action(&section, enabled);
+    let action = action(&section);
     let trigger = trigger(&section, action);
-    let whole_object = has_whole_object(section.raw("fields"));
     let use_defaults = section.flag("use_defaults", false);
     let paths = section
         .choice(
@@ -101,52 +106,56 @@ fn mapping(
             ],
         )
         .unwrap_or_default();
-    sync_mode(&section, action);
-    let (clean, settings) = options(&section, whole_object, group_id_property);
+    let hints = PropertyHints {
+        sync_mode: sync_mode(&section, action),
+        whole_object: has_whole_object(section.raw("fields")),
+        names_group: names_group(section.raw("fields")),
+    };
+    let usual_unknown = action.map_or(UnknownProperty::DeadLetter, |action| {
+        action.default_unknown_property(&hints)
+    });
+    let (clean, policy) = handling(&section, usual_unknown);
+    let settings = settings(&section, policy, hints.sync_mode, owner);
+    later_options(&section);
     let fields = action.and_then(|action| {
         let named = fields(&section, action, use_defaults)?;
         let compiled = compiled(&section, &named, paths);
         constants_fit(&section, action, &named, paths, &clean);
+        constants_deliver(&section, action, &named, &settings);
         Some((compiled?, named))
     });
     section.finish();
     let (fields, named) = fields?;
-    // Without an action that delivers, a mapping is checked and then left out: it is not enabled, or a problem.
-    let kind = action?.kind()?;
+    let action = action?;
     Some(MappingEntry {
-        id: format!("{destination}/{name}"),
+        id: format!("{}/{name}", owner.name),
         enabled,
-        action: kind,
+        action,
         trigger: trigger?,
         fields,
         clean,
         settings,
-        written: Written::by(kind, &named),
+        written: Written::by(action, &named),
     })
 }
 
-fn action(section: &Section<'_>, enabled: bool) -> Option<ActionSlug> {
-    let path = section.path_of("action");
+fn action(section: &Section<'_>) -> Option<ActionSlug> {
     let Some(slug) = section.text("action") else {
         if section.raw("action").is_none() {
             section.missing("action", &format!("one of {}", slugs().join(", ")));
         }
         return None;
     };
-    let Ok(action) = slug.parse::<ActionSlug>() else {
+    let action = slug.parse().ok();
+    if action.is_none() {
         let hint = closest(&slug, slugs())
             .map_or_else(String::new, |known| format!("; did you mean {known:?}?"));
         let known = slugs().join(", ");
         let message = format!("{slug:?} is no action: there are {known}{hint}");
-        section.problems().invalid(&path, message);
-        return None;
-    };
-    if enabled && action.kind().is_none() {
-        let message =
-            format!("the action {slug} is not available in this version; set `enabled: false`");
+        let path = section.path_of("action");
         section.problems().invalid(&path, message);
     }
-    Some(action)
+    action
 }
 
 fn slugs() -> [&'static str; 6] {
@@ -154,7 +163,7 @@ fn slugs() -> [&'static str; 6] {
 }
 
 /// The sync mode has to be named where there is a choice; elsewhere it is accepted, as exported mappings have it.
-fn sync_mode(section: &Section<'_>, action: Option<ActionSlug>) {
+fn sync_mode(section: &Section<'_>, action: Option<ActionSlug>) -> SyncMode {
     const MODES: [(&str, SyncMode); 3] = [
         ("upsert", SyncMode::Upsert),
         ("add", SyncMode::Add),
@@ -163,17 +172,19 @@ fn sync_mode(section: &Section<'_>, action: Option<ActionSlug>) {
     let has_choice = action.is_some_and(|action| !action.sync_modes().is_empty());
     if !has_choice {
         section.raw("sync_mode");
-        return;
+        return SyncMode::default();
     }
     let exported = section
         .raw("fields")
         .and_then(|fields| fields.get("__segment_internal_sync_mode"))
         .and_then(Value::as_str)
-        .is_some_and(|mode| MODES.iter().any(|(known, _)| *known == mode));
-    let named = section.choice("sync_mode", &MODES).is_some() || exported;
-    if !named && section.raw("sync_mode").is_none() {
+        .and_then(|mode| MODES.iter().find(|(known, _)| *known == mode))
+        .map(|(_, mode)| *mode);
+    let named = section.choice("sync_mode", &MODES).or(exported);
+    if named.is_none() && section.raw("sync_mode").is_none() {
         section.missing("sync_mode", "upsert, add or update");
     }
+    named.unwrap_or_default()
 }
 
 /// Without a dialect the text has to mean the same in both.
@@ -247,9 +258,8 @@ fn fields(
     }
     if use_defaults {
         named = with_defaults(named, action);
-    } else {
-        required_are_mapped(&named, action, &path, problems);
     }
+    required_are_mapped(&named, action, &path, problems);
     Some(named)
 }
 
@@ -280,9 +290,7 @@ fn known_members(path: &str, value: &Value, field: &FieldSchema, problems: &Prob
                 known_members(&format!("{path}[{number}]"), item, field, problems);
             }
         }
-        Value::Object(members)
-            if !field.members().is_empty() && !members.keys().any(|key| key.starts_with('@')) =>
-        {
+        Value::Object(members) if !field.members().is_empty() && !is_directive(members) => {
             for (name, member) in members {
                 let at = format!("{path}.{name}");
                 let known = field.members().iter();
@@ -368,6 +376,23 @@ fn constants_fit(
     }
 }
 
+/// A constant that HubSpot never takes refuses every event: better said now.
+fn constants_deliver(
+    section: &Section<'_>,
+    action: ActionSlug,
+    named: &Map<String, Value>,
+    settings: &ActionSettings,
+) {
+    if named.contains_key(ROOT_DIRECTIVE) {
+        return;
+    }
+    let path = section.path_of("fields");
+    for fault in Action::new(action, settings.clone()).faults(named) {
+        let at = format!("{path}{}", fault.path);
+        section.problems().add(Fault::Mapping, &at, fault.message);
+    }
+}
+
 /// Whether there is no directive in it. Nothing and `""` say that the field is not wanted.
 fn is_constant(value: &Value) -> bool {
     fn is_plain(value: &Value) -> bool {
@@ -382,13 +407,24 @@ fn is_constant(value: &Value) -> bool {
     !value.is_null() && value.as_str() != Some("") && is_plain(value)
 }
 
-/// The action's default for every field that is not named, in the order of the schema.
+/// The action's default for every field that is not named, in the order of the schema; and for every member that is not
+/// named of a field whose members have defaults of their own.
 fn with_defaults(mut named: Map<String, Value>, action: ActionSlug) -> Map<String, Value> {
     let mut defaults = action.default_mapping();
     let mut complete = Map::new();
     for field in action.schema().fields() {
-        let written = named.shift_remove(field.name());
-        if let Some(value) = written.or_else(|| defaults.shift_remove(field.name())) {
+        let default = defaults.shift_remove(field.name());
+        let value = match (named.shift_remove(field.name()), default) {
+            (Some(Value::Object(written)), Some(Value::Object(default)))
+                if field.default().is_none() && !is_directive(&written) =>
+            {
+                let mut members = default;
+                members.extend(written);
+                Some(Value::Object(members))
+            }
+            (written, default) => written.or(default),
+        };
+        if let Some(value) = value {
             complete.insert(field.name().to_owned(), value);
         }
     }
@@ -410,8 +446,12 @@ fn required_are_mapped(
         .filter(|field| *field.requirement() == Required::Always)
     {
         if !named.contains_key(field.name()) && !BATCH_FIELDS.contains(&field.name()) {
+            let or_default = match field.default() {
+                Some(_) => ", or set `use_defaults: true`",
+                None => "",
+            };
             let message = format!(
-                "the field {} is required by {action}: map it, or set `use_defaults: true`",
+                "the field {} is required by {action}: map it{or_default}",
                 field.name(),
             );
             problems.add(Fault::Mapping, path, message);
@@ -419,29 +459,46 @@ fn required_are_mapped(
     }
 }
 
-/// Whether `properties` takes a whole object by a directive rather than key by key.
+/// Whether the properties are a whole object by a directive rather than mapped key by key.
 fn has_whole_object(fields: Option<&Value>) -> bool {
-    fields
-        .and_then(|fields| fields.get("properties"))
-        .and_then(Value::as_object)
-        .is_some_and(|members| members.keys().any(|key| key.starts_with('@')))
+    ["properties", "sensitive_properties"].iter().any(|field| {
+        fields
+            .and_then(|fields| fields.get(field))
+            .and_then(Value::as_object)
+            .is_some_and(is_directive)
+    })
 }
 
-fn options(
-    section: &Section<'_>,
-    whole_object: bool,
-    group_id_property: &str,
-) -> (CleanOptions, ActionSettings) {
-    let drop_or_dead = [("drop", true), ("dead_letter", false)];
+fn is_directive(members: &Map<String, Value>) -> bool {
+    members.keys().any(|key| key.starts_with('@'))
+}
+
+/// Whether a property group is named, in which missing properties can be created.
+fn names_group(fields: Option<&Value>) -> bool {
+    fields
+        .and_then(|fields| fields.get("object_details")?.get("property_group"))
+        .is_some_and(|group| !group.is_null() && group.as_str() != Some(""))
+}
+
+/// How the payload is cleaned, and what is done in the cases that HubSpot or its schema may raise.
+fn handling(section: &Section<'_>, usual_unknown: UnknownProperty) -> (CleanOptions, Policy) {
     let drop_invalid_property = section
-        .choice("invalid_property", &drop_or_dead)
+        .choice("invalid_property", &DROP_OR_DEAD)
         .unwrap_or(false);
     let policy = Policy {
         coalesce: coalesce(section),
-        drop_unknown_property: section
-            .choice("unknown_property", &drop_or_dead)
-            .unwrap_or(whole_object),
+        unknown_property: section
+            .choice(
+                "unknown_property",
+                &[
+                    ("drop", UnknownProperty::Drop),
+                    ("dead_letter", UnknownProperty::DeadLetter),
+                    ("create", UnknownProperty::Create),
+                ],
+            )
+            .unwrap_or(usual_unknown),
         drop_invalid_property,
+        truncate_dates: truncate_dates(section),
         lifecycle: section
             .choice(
                 "lifecycle",
@@ -475,17 +532,72 @@ fn options(
             .unwrap_or(Blank::Skip),
         drop_invalid: drop_invalid_property,
     };
-    let settings = ActionSettings {
+    (clean, policy)
+}
+
+const DROP_OR_DEAD: [(&str, bool); 2] = [("drop", true), ("dead_letter", false)];
+
+fn settings(
+    section: &Section<'_>,
+    policy: Policy,
+    sync_mode: SyncMode,
+    owner: Owner<'_>,
+) -> ActionSettings {
+    ActionSettings {
         policy,
-        group_id_property: PropertyName::new(group_id_property),
+        group_id_property: PropertyName::new(owner.group_id_property),
+        search: search_mode(section),
         allow_email_change: section.flag("allow_email_change", false),
         nulls: section
             .choice("nulls", &[("skip", Nulls::Skip), ("clear", Nulls::Clear)])
             .unwrap_or_default(),
         skip_null_elements: skip_null_elements(section),
-    };
-    later_options(section);
-    (clean, settings)
+        sync_mode,
+        hub_id: owner.portal_id,
+        overflow: section
+            .choice(
+                "overflow",
+                &[
+                    ("dead_letter", Overflow::DeadLetter),
+                    ("truncate", Overflow::Truncate),
+                ],
+            )
+            .unwrap_or(Overflow::DeadLetter),
+        invalid_email: section
+            .choice(
+                "invalid_email",
+                &[
+                    ("drop", InvalidEmail::Drop),
+                    ("dead_letter", InvalidEmail::DeadLetter),
+                ],
+            )
+            .unwrap_or_default(),
+        name_fix: section
+            .choice(
+                "property_name_fix",
+                &[
+                    ("dead_letter", NameFix::DeadLetter),
+                    ("prefix", NameFix::Prefix),
+                ],
+            )
+            .unwrap_or_default(),
+        associate_existing: section.flag("associate_existing", false),
+    }
+}
+
+fn truncate_dates(section: &Section<'_>) -> bool {
+    let dates = section.section("dates");
+    let truncate = dates.flag("truncate", false);
+    dates.finish();
+    truncate
+}
+
+fn search_mode(section: &Section<'_>) -> MatchMode {
+    let search = section.section("search");
+    let modes = [("all", MatchMode::All), ("any", MatchMode::Any)];
+    let mode = search.choice("match", &modes).unwrap_or_default();
+    search.finish();
+    mode
 }
 
 fn skip_null_elements(section: &Section<'_>) -> bool {
@@ -511,17 +623,7 @@ fn coalesce(section: &Section<'_>) -> bool {
 }
 
 fn later_options(section: &Section<'_>) {
-    for key in [
-        "invalid_email",
-        "dates",
-        "followers",
-        "parallel_companies",
-        "skip_unchanged",
-        "overflow",
-        "property_name_fix",
-        "search",
-        "associate_existing",
-    ] {
+    for key in ["followers", "parallel_companies", "skip_unchanged"] {
         section.later(key);
     }
 }

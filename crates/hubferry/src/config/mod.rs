@@ -16,6 +16,7 @@ mod units;
 use std::path::PathBuf;
 
 pub use destination::{Destination, HubSpot, Limits};
+pub(crate) use hash::hex;
 pub use layers::{Secrets, Surroundings};
 pub(crate) use layers::{is_test_file, parse_text};
 pub use mapping::MappingEntry;

@@ -84,12 +84,13 @@ destinations:
         path_dialect: reference
         use_defaults: true                    # default: false; the action's default for every field not named here
         coalesce: on                          # off: every intermediate value is written
-        # unknown_property: dead_letter       # or drop; the default is drop when a whole object is mapped
+        # unknown_property: dead_letter       # drop, create; the default is drop when a whole object is mapped
         invalid_property: dead_letter         # or drop
         blank_fields: skip                    # or clear: "" in a declared field
         nulls: skip                           # or clear: null in a property object
         lifecycle: both_ways                  # forward_only, both_ways, never
         allow_email_change: false
+        dates: { truncate: false }            # true: a date property takes the date of a value with a time of day
         flatten: { skip_null_elements: false }   # whether null elements of a list leave its text
         fields:
           email: { "@path": "$.traits.email" }
@@ -99,4 +100,34 @@ destinations:
         use_defaults: true
         on_missing_contact: wait              # wait, create, skip, dead_letter
         link_wait: 7d
+        search: { match: all }                # or any: how companysearchfields are combined
+      - name: deals
+        action: upsertObject                  # any type of record
+        sync_mode: upsert                     # required: add, update, upsert
+        associate_existing: false             # whether `add` still associates what is there already
+        property_name_fix: dead_letter        # or prefix: p_ before names that do not begin with a letter
+        trigger: type = "track" and event = "Deal Won"
+        fields:
+          object_details:
+            object_type: deal
+            id_field_name: deal_key           # a unique property of deals
+            id_field_value: { "@path": "$.properties.deal_id" }
+          association_sync_mode: upsert       # or read: targets are not created
+          properties:
+            dealname: { "@path": "$.properties.name" }
+            amount: { "@path": "$.properties.amount" }
+      - name: order-events
+        action: customEvent                   # or sendCustomBehavioralEvent, for definitions made by hand
+        sync_mode: update                     # required: whether definitions and their properties are created
+        overflow: dead_letter                 # or truncate: more than 50 properties
+        invalid_email: drop                   # or dead_letter: an invalid e-mail beside another identifier
+        trigger: type = "track" and event = "Order Completed"
+        fields:
+          event_name: order_completed
+          record_details:
+            object_type: contact
+            email: { "@path": "$.properties.email" }
+          occurred_at: { "@path": "$.timestamp" }
+          properties:
+            total: { "@path": "$.properties.total" }
 "#;

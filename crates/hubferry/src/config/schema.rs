@@ -330,8 +330,8 @@ fn mapping() -> Value {
             (
                 "unknown_property",
                 words(
-                    "What happens to a property HubSpot does not know; default: dead_letter, and drop when a whole object is mapped.",
-                    drop_or_dead,
+                    "What happens to a property HubSpot does not know; default: dead_letter, drop when a whole object is mapped, and create where the action's own fields ask for it (a property group, a sync mode of customEvent that creates).",
+                    &["drop", "dead_letter", "create"],
                     None,
                 ),
             ),
@@ -399,9 +399,26 @@ fn mapping() -> Value {
             ),
             (
                 "invalid_email",
-                later("An invalid e-mail beside another identifier."),
+                words(
+                    "What happens to an invalid e-mail beside another identifier of an event.",
+                    drop_or_dead,
+                    Some("drop"),
+                ),
             ),
-            ("dates", later("Dates with a time of day.")),
+            (
+                "dates",
+                section(
+                    "Dates with a time of day.",
+                    &[(
+                        "truncate",
+                        flag(
+                            "Whether a date property takes the date of a value that has a time of day.",
+                            false,
+                        ),
+                    )],
+                    &[],
+                ),
+            ),
             ("followers", later("What events behind a dead one do.")),
             (
                 "parallel_companies",
@@ -411,15 +428,43 @@ fn mapping() -> Value {
                 "skip_unchanged",
                 later("Leaving out what was written before."),
             ),
-            ("overflow", later("More than 50 properties of an event.")),
+            (
+                "overflow",
+                words(
+                    "What happens to event properties beyond the fiftieth.",
+                    &["dead_letter", "truncate"],
+                    Some("dead_letter"),
+                ),
+            ),
             (
                 "property_name_fix",
-                later("Property names that HubSpot refuses."),
+                words(
+                    "What happens to a property name that does not begin with a letter; `prefix` puts p_ in front.",
+                    &["dead_letter", "prefix"],
+                    Some("dead_letter"),
+                ),
             ),
-            ("search", later("How search fields are combined.")),
+            (
+                "search",
+                section(
+                    "How search fields are combined.",
+                    &[(
+                        "match",
+                        words(
+                            "Whether all or any of them have to be equal.",
+                            &["all", "any"],
+                            Some("all"),
+                        ),
+                    )],
+                    &[],
+                ),
+            ),
             (
                 "associate_existing",
-                later("Associations of records that exist already."),
+                flag(
+                    "Whether a record that is there already, and so not written by sync mode add, gets its associations and its list.",
+                    false,
+                ),
             ),
         ],
         &["name", "action", "trigger"],
@@ -437,14 +482,8 @@ fn mapping() -> Value {
 }
 
 fn action() -> Value {
-    let known = ActionSlug::ALL.map(|action| {
-        let title = action.title();
-        let note = match action.kind() {
-            Some(_) => title.to_owned(),
-            None => format!("{title}; not available in this version: set enabled: false"),
-        };
-        json!({ "const": action.as_str(), "description": note })
-    });
+    let known = ActionSlug::ALL
+        .map(|action| json!({ "const": action.as_str(), "description": action.title() }));
     json!({ "description": "What it does.", "anyOf": known.to_vec() })
 }
 

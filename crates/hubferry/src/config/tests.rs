@@ -1,5 +1,9 @@
 use std::path::PathBuf;
 
+use hubferry_actions::{
+    InvalidEmail, MatchMode, NameFix, Nulls, Overflow, SyncMode, UnknownProperty,
+};
+
 use super::*;
 
 const MINIMAL: &str = r#"
@@ -121,7 +125,7 @@ fn each_refused_value_says_where_what_and_the_accepted_form() {
         (
             "upsertContact",
             "sendCustomBehavioralEvent",
-            "config_invalid: destinations[acme].mappings[contacts].action: the action sendCustomBehavioralEvent is not available in this version; set `enabled: false`",
+            "mapping_invalid: destinations[acme].mappings[contacts].fields: the field eventName is required by sendCustomBehavioralEvent: map it",
         ),
         (
             "use_defaults: true",
@@ -301,41 +305,164 @@ fn a_documented_key_of_a_later_version_is_a_warning() {
     assert!(warnings(&loaded).contains(&"dedupe.window: has no effect in this version".to_owned()));
 }
 
+/// The minimal configuration with one mapping more.
+fn with_mapping(mapping: &str) -> Result<Loaded, Vec<String>> {
+    load_text(&format!("{MINIMAL}      - {mapping}\n"), &around(&[]))
+        .map_err(|found| found.iter().map(ToString::to_string).collect())
+}
+
+fn deals(more: &str) -> Result<Loaded, Vec<String>> {
+    with_mapping(&format!(
+        "{{ name: deals, action: upsertObject, trigger: 'type = \"track\"', {more} }}"
+    ))
+}
+
+const DEALS: &str = "destinations[acme].mappings[deals]";
+const DETAILS: &str =
+    "{ object_type: deals, id_field_name: k, id_field_value: { '@path': $.userId } }";
+
 #[test]
-fn an_action_of_a_later_version_is_checked_but_may_not_be_enabled() {
-    let object = |more: &str| {
-        let mapping = format!(
-            "      - {{ name: deals, action: upsertObject, trigger: 'type = \"track\"', {more} }}\n"
-        );
-        load_text(&format!("{MINIMAL}{mapping}"), &around(&[]))
-            .map(|loaded| loaded.configuration.destinations[0].mappings.len())
-            .map_err(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>())
-    };
-    let at = "destinations[acme].mappings[deals]";
-    let details = "{ object_type: deals, id_field_name: k, id_field_value: { '@path': $.userId } }";
-    let fields = format!("fields: {{ object_details: {details} }}, use_defaults: true");
-    assert_eq!(
-        object(&format!("sync_mode: upsert, enabled: false, {fields}")),
-        Ok(1)
+fn o13_the_sync_mode_of_objects_and_events_has_to_be_named() {
+    let fields = format!("fields: {{ object_details: {DETAILS} }}, use_defaults: true");
+    let loaded = deals(&format!("sync_mode: add, {fields}")).unwrap();
+    let entry = &loaded.configuration.destinations[0].mappings[1];
+    assert_eq!(entry.settings.sync_mode, SyncMode::Add);
+    let exported = fields.replace(
+        "fields: {",
+        "fields: { __segment_internal_sync_mode: update,",
     );
+    let entry = &deals(&exported).unwrap().configuration.destinations[0].mappings[1];
+    assert_eq!(entry.settings.sync_mode, SyncMode::Update);
     assert_eq!(
-        object(&format!("sync_mode: upsert, {fields}")),
-        Err(vec![format!(
-            "config_invalid: {at}.action: the action upsertObject is not available in this version; set `enabled: false`"
-        )])
-    );
-    assert_eq!(
-        object(&format!("enabled: false, {fields}")),
-        Err(vec![format!(
-            "config_invalid: {at}.sync_mode: missing: upsert, add or update"
-        )])
+        deals(&fields).unwrap_err(),
+        [format!(
+            "config_invalid: {DEALS}.sync_mode: missing: upsert, add or update"
+        )]
     );
     let misspelt = fields.replace("id_field_name", "id_feild_name");
     assert_eq!(
-        object(&format!("sync_mode: add, enabled: false, {misspelt}")),
-        Err(vec![format!(
-            "config_unknown_key: {at}.fields.object_details.id_feild_name: object_details has no such member; did you mean \"id_field_name\"?"
-        ),])
+        deals(&format!("sync_mode: add, {misspelt}")).unwrap_err()[..1],
+        [format!(
+            "config_unknown_key: {DEALS}.fields.object_details.id_feild_name: object_details has no such member; did you mean \"id_field_name\"?"
+        )]
+    );
+}
+
+#[test]
+fn o11_an_id_that_hubspot_makes_itself_creates_no_record() {
+    let details = DETAILS.replace("id_field_name: k", "id_field_name: hs_object_id");
+    let fields = format!("fields: {{ object_details: {details} }}, use_defaults: true");
+    assert!(deals(&format!("sync_mode: update, {fields}")).is_ok());
+    for mode in ["add", "upsert"] {
+        let found = deals(&format!("sync_mode: {mode}, {fields}")).unwrap_err();
+        let at = format!(
+            "mapping_invalid: {DEALS}.fields/object_details/id_field_name: HubSpot makes this id itself"
+        );
+        assert!(found.len() == 1 && found[0].starts_with(&at), "{found:?}");
+    }
+}
+
+#[test]
+fn l6_the_form_of_a_label_is_checked_at_once() {
+    let link =
+        "{ object_type: company, association_label: foo, id_field_name: k, id_field_value: '1' }";
+    let fields = format!(
+        "fields: {{ object_details: {DETAILS}, associations: [{link}] }}, use_defaults: true"
+    );
+    assert_eq!(
+        deals(&format!("sync_mode: upsert, {fields}")).unwrap_err(),
+        [format!(
+            "mapping_invalid: {DEALS}.fields/associations/0/association_label: the label has to be CATEGORY:number as HubSpot lists its labels, such as HUBSPOT_DEFINED:279"
+        )]
+    );
+}
+
+#[test]
+fn b13_an_event_name_needs_a_prefix_or_the_portals_id() {
+    let event = |hubspot: &str, name: &str| {
+        let text = MINIMAL.replacen("token: t }", &format!("token: t }}{hubspot}"), 1);
+        let mapping = format!(
+            "      - {{ name: e, action: sendCustomBehavioralEvent, trigger: 'type = \"track\"', use_defaults: true, fields: {{ eventName: {name} }} }}\n"
+        );
+        let loaded = load_text(&format!("{text}{mapping}"), &around(&[]));
+        loaded.map_err(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert!(event("", "pe12_viewed").is_ok());
+    assert!(event(", portal_id: 12", "Page Viewed").is_ok());
+    for (hubspot, name) in [("", "viewed"), (", portal_id: 12", "pe13_viewed")] {
+        let found = event(hubspot, name).unwrap_err();
+        let at = "mapping_invalid: destinations[acme].mappings[e].fields/eventName: ";
+        assert!(found.len() == 1 && found[0].starts_with(at), "{found:?}");
+    }
+}
+
+#[test]
+fn k9_the_reserved_property_of_companies_is_found_at_once() {
+    let found = with_mapping(
+        "{ name: c, action: upsertCompany, trigger: 'type = \"group\"', use_defaults: true, fields: { properties: { segment_group_id: x } } }",
+    );
+    assert_eq!(
+        found.unwrap_err(),
+        [
+            "mapping_invalid: destinations[acme].mappings[c].fields/properties/segment_group_id: segment_group_id is written by the action itself; map groupid instead"
+        ]
+    );
+}
+
+#[test]
+fn every_option_of_a_mapping_reaches_its_action() {
+    let fields = format!("fields: {{ object_details: {DETAILS} }}, use_defaults: true");
+    let options = "unknown_property: create, dates: { truncate: true }, overflow: truncate, invalid_email: dead_letter, property_name_fix: prefix, search: { match: any }, associate_existing: true, nulls: clear";
+    let loaded = deals(&format!("sync_mode: add, {options}, {fields}")).unwrap();
+    let settings = &loaded.configuration.destinations[0].mappings[1].settings;
+    assert_eq!(settings.policy.unknown_property, UnknownProperty::Create);
+    assert!(settings.policy.truncate_dates && settings.associate_existing);
+    assert_eq!(settings.overflow, Overflow::Truncate);
+    assert_eq!(settings.invalid_email, InvalidEmail::DeadLetter);
+    assert_eq!(settings.name_fix, NameFix::Prefix);
+    assert_eq!(settings.search, MatchMode::Any);
+    assert_eq!(settings.nulls, Nulls::Clear);
+    let without_effect = warnings(&loaded)
+        .into_iter()
+        .filter(|warning| warning.contains("no effect"));
+    assert_eq!(without_effect.count(), 0);
+}
+
+#[test]
+fn unknown_properties_are_treated_as_the_fields_ask_for() {
+    use UnknownProperty::{Create, DeadLetter, Drop};
+    let grouped = DETAILS.replace(
+        "object_type: deals",
+        "object_type: deals, property_group: g",
+    );
+    for (details, more, expected) in [
+        (DETAILS, "properties: { a: 1 }", DeadLetter),
+        (DETAILS, "properties: { '@path': $.traits }", Drop),
+        (DETAILS, "sensitive_properties: { '@path': $.traits }", Drop),
+        (&grouped, "properties: { a: 1 }", Create),
+        (&grouped, "properties: { '@path': $.traits }", Drop),
+    ] {
+        let fields = format!("fields: {{ object_details: {details}, {more} }}, use_defaults: true");
+        let loaded = deals(&format!("sync_mode: add, {fields}")).unwrap();
+        let policy = &loaded.configuration.destinations[0].mappings[1]
+            .settings
+            .policy;
+        assert_eq!(policy.unknown_property, expected, "{details} {more}");
+    }
+}
+
+#[test]
+fn object_mappings_of_one_type_clash_like_others() {
+    let fields = format!(
+        "fields: {{ object_details: {}, properties: {{ phone: x, nickname: y }} }}, use_defaults: true",
+        DETAILS.replace("deals", "contact")
+    );
+    let loaded = deals(&format!("sync_mode: update, {fields}")).unwrap();
+    assert_eq!(
+        warnings(&loaded)[1..],
+        [format!(
+            "mapping_clash: {DEALS}: writes phone of contacts, and so does contacts: whichever event comes last wins; leave each property to one of the two"
+        )]
     );
 }
 

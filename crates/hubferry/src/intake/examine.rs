@@ -1,12 +1,12 @@
 //! The same way as [`Intake::read`] goes, looked at step by step: for those who write mappings.
 
-use hubferry_actions::{ActionKind, Plan};
+use hubferry_actions::{ActionSlug, DeliveryKey, Plan, PlanNote};
 use hubferry_delivery::MappingIndex;
 use hubferry_event::{Event, EventTime, EventType, IdentityKeys, Reading, read_message};
 use hubferry_mapping::{Note, Violation};
 use serde_json::{Map, Value};
 
-use super::{Active, Intake, PortalIndex, invalid, unreadable};
+use super::{Active, Intake, PortalIndex, Seat, Source, invalid, unreadable};
 use crate::closing::Closing;
 
 /// One event, and what each mapping makes of it.
@@ -43,13 +43,15 @@ pub(crate) enum Look {
 #[derive(Debug)]
 pub(crate) struct Attempt {
     /// Which action.
-    pub(crate) action: ActionKind,
+    pub(crate) action: ActionSlug,
     /// What the fields resolved to, before it was made to fit; `None` when they could not be resolved.
     pub(crate) resolved: Option<Map<String, Value>>,
     /// The payload, made to fit; `None` when it does not.
     pub(crate) payload: Option<Map<String, Value>>,
     /// What was done to make it fit.
     pub(crate) notes: Vec<Note>,
+    /// What the action decided by itself.
+    pub(crate) decided: Vec<PlanNote>,
     /// Why it does not.
     pub(crate) violations: Vec<Violation>,
     /// What it asks of HubSpot, or how its delivery ended without asking.
@@ -64,7 +66,7 @@ impl Intake {
             Reading::Elements(elements) => elements
                 .into_iter()
                 .map(|element| match element.event {
-                    Ok(event) => self.look_at(&event, element.position, read_ms),
+                    Ok(event) => self.look_at(&event, element.position, body, read_ms),
                     Err(malformed) => Examined {
                         position: element.position,
                         keys: IdentityKeys::new(),
@@ -79,16 +81,27 @@ impl Intake {
         }
     }
 
-    fn look_at(&self, event: &Event, position: Option<u32>, read_ms: i64) -> Examined {
+    fn look_at(&self, event: &Event, position: Option<u32>, body: &[u8], read_ms: i64) -> Examined {
         let time = event
             .time()
             .unwrap_or_else(|| EventTime::from_millis(read_ms));
+        let nowhere = Source {
+            place: "",
+            written_ms: read_ms,
+        };
+        let seat = Seat {
+            from: &nowhere,
+            message: body,
+            position,
+        };
+        let id = seat.message_id(event);
         let mut looks = Vec::new();
         for (index, portal) in self.portals.iter().enumerate() {
             let allowed = event.integrations_allow(&portal.aliases);
             for active in &portal.mappings {
                 let look = if allowed {
-                    active.look_at(event, time)
+                    let key = DeliveryKey::new(&portal.key, &active.id, &id);
+                    active.look_at(event, time, &key)
                 } else {
                     Look::Integrations
                 };
@@ -119,19 +132,20 @@ impl Intake {
 }
 
 impl Active {
-    fn look_at(&self, event: &Event, time: EventTime) -> Look {
+    fn look_at(&self, event: &Event, time: EventTime, key: &DeliveryKey) -> Look {
         match self.trigger.explain(event.root()) {
             Some(because) => Look::NotFired(because),
-            None => Look::Fired(Box::new(self.attempt(event, time))),
+            None => Look::Fired(Box::new(self.attempt(event, time, key))),
         }
     }
 
-    fn attempt(&self, event: &Event, time: EventTime) -> Attempt {
+    fn attempt(&self, event: &Event, time: EventTime, key: &DeliveryKey) -> Attempt {
         let mut attempt = Attempt {
-            action: self.kind,
+            action: self.action.slug(),
             resolved: None,
             payload: None,
             notes: Vec::new(),
+            decided: Vec::new(),
             violations: Vec::new(),
             plan: Err(Closing::Skipped("not_subscribed")),
         };
@@ -146,7 +160,11 @@ impl Active {
         match self.validated(resolved) {
             Ok(validated) => {
                 attempt.notes = validated.notes;
-                attempt.plan = self.planned(validated.payload.clone(), event, time);
+                let planned = self.planned(validated.payload.clone(), event, time, key);
+                attempt.plan = planned.map(|planned| {
+                    attempt.decided = planned.notes;
+                    planned.plan
+                });
                 attempt.payload = Some(validated.payload);
             }
             Err(violations) => {

@@ -1,3 +1,4 @@
+use hubferry_actions::Work;
 use serde_json::json;
 
 use super::*;
@@ -39,6 +40,13 @@ fn intake() -> Intake {
     )
 }
 
+fn at(written_ms: i64) -> Source<'static> {
+    Source {
+        place: "t/0/1",
+        written_ms,
+    }
+}
+
 /// What came of a message, one line per delivery: `position mapping ending`.
 fn verdicts(body: &str) -> Vec<String> {
     let intake = intake();
@@ -48,7 +56,7 @@ fn verdicts(body: &str) -> Vec<String> {
         })
     };
     let mut lines = Vec::new();
-    for read in intake.read(Some(body.as_bytes()), 7) {
+    for read in intake.read(Some(body.as_bytes()), &at(7)) {
         let at = read
             .position
             .map_or("-".to_owned(), |position| position.to_string());
@@ -139,7 +147,7 @@ fn every_event_makes_at_least_one_delivery() {
 #[test]
 fn an_event_without_a_time_happened_when_its_message_was_written() {
     let event = json!({ "type": "identify", "userId": "u", "traits": { "email": "a@b.co", "company_id": "c" } });
-    let read = intake().read(Some(event.to_string().as_bytes()), 1_700_000_000_000);
+    let read = intake().read(Some(event.to_string().as_bytes()), &at(1_700_000_000_000));
     let (_, plans) = &read[0].planned[0];
     assert_eq!(plans[0].1.time.as_millis(), 1_700_000_000_000);
 }
@@ -150,7 +158,7 @@ fn a_field_that_may_be_dropped_is_dropped_and_counted() {
         "type": "identify", "userId": "u", "messageId": "m",
         "traits": { "email": "a@b.co", "company_id": "c", "size": "a dozen" },
     });
-    let read = intake().read(Some(event.to_string().as_bytes()), 7);
+    let read = intake().read(Some(event.to_string().as_bytes()), &at(7));
     assert_eq!(read[0].dropped, 1);
     assert_eq!(read[0].closed, []);
     assert_eq!(
@@ -158,4 +166,84 @@ fn a_field_that_may_be_dropped_is_dropped_and_counted() {
         Some("m"),
         "a plan associates"
     );
+}
+
+const EVENTS: &str = r#"
+destinations:
+  - name: a
+    hubspot: { auth: { kind: private_app, token: t }, portal_id: 12 }
+    mappings:
+      - name: views
+        action: sendCustomBehavioralEvent
+        trigger: type = "page"
+        use_defaults: true
+        fields: { eventName: Page Viewed, utk: { "@path": "$.properties.utk" } }
+  - name: b
+    hubspot: { auth: { kind: private_app, token: t } }
+    mappings:
+      - name: views
+        action: customEvent
+        sync_mode: upsert
+        trigger: type = "page"
+        use_defaults: true
+        fields: { event_name: Page Viewed, record_details: { object_type: contact, utk: { "@path": "$.properties.utk" } } }
+"#;
+
+/// The occurrences of a message from a place: name and uuid, per delivery; and how many fields were dropped.
+fn occurrences(body: &Value, place: &str) -> (Vec<(String, String)>, u64) {
+    let loaded = load_text(EVENTS, &Surroundings::default()).unwrap();
+    let configuration = loaded.configuration;
+    let intake = Intake::new(configuration.input, configuration.destinations);
+    let from = Source {
+        place,
+        written_ms: 7,
+    };
+    let reads = intake.read(Some(body.to_string().as_bytes()), &from);
+    let dropped = reads.iter().map(|read| read.dropped).sum();
+    let plans = reads
+        .iter()
+        .flat_map(|read| &read.planned)
+        .flat_map(|(_, plans)| plans);
+    let sent = plans.map(|(_, plan)| match &plan.work {
+        Work::Occurrence(step) => (step.event.as_str().to_owned(), step.uuid.to_string()),
+        Work::Record(_) => panic!("an occurrence"),
+    });
+    (sent.collect(), dropped)
+}
+
+#[test]
+fn b3_e11_an_occurrence_keeps_its_uuid_and_shares_it_with_no_other() {
+    let view =
+        json!({ "type": "page", "userId": "u", "messageId": "m", "properties": { "utk": "t" } });
+    let (sent, _) = occurrences(&view, "t/0/1");
+    let names: Vec<&str> = sent.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["pe12_page_viewed", "page_viewed"]);
+    assert_ne!(sent[0].1, sent[1].1, "each mapping sends its own");
+    // Produced twice, an event is still one; and a message id of its own makes another.
+    assert_eq!(occurrences(&view, "t/5/9").0, sent);
+    let other =
+        json!({ "type": "page", "userId": "u", "messageId": "n", "properties": { "utk": "t" } });
+    assert_ne!(occurrences(&other, "t/0/1").0[0].1, sent[0].1);
+}
+
+#[test]
+fn an_event_without_an_id_is_told_by_its_place_and_its_bytes() {
+    let view = |user: &str| json!({ "type": "page", "userId": user, "properties": { "utk": "t" } });
+    let (sent, _) = occurrences(&view("u"), "events.ndjson/0/1");
+    assert_eq!(occurrences(&view("u"), "events.ndjson/0/1").0, sent);
+    assert_ne!(occurrences(&view("u"), "events.ndjson/0/2").0, sent);
+    // A file of the same name with other lines.
+    assert_ne!(occurrences(&view("v"), "events.ndjson/0/1").0, sent);
+    let twice = json!({ "batch": [view("u"), view("u")] });
+    let (sent, _) = occurrences(&twice, "t/0/1");
+    assert_eq!(sent.len(), 4);
+    assert_ne!(sent[0].1, sent[2].1);
+}
+
+#[test]
+fn b7_an_invalid_e_mail_beside_a_token_is_dropped_and_counted() {
+    let view =
+        json!({ "type": "page", "userId": "u", "properties": { "utk": "t", "email": "nobody" } });
+    let (sent, dropped) = occurrences(&view, "t/0/1");
+    assert_eq!((sent.len(), dropped), (2, 2));
 }
