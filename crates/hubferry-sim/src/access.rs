@@ -1,29 +1,75 @@
 //! Who may call: bearer tokens, their expiry, their scopes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::answer::Refusal;
+use crate::policies::Product;
 use crate::routes::Route;
-use crate::settings::SimSettings;
+use crate::settings::{OAuthApp, SimSettings};
 use crate::values::iso;
 
-/// Access tokens handed out by the OAuth endpoint, and the codes already used.
+/// Tokens and codes handed out, and what became of them.
 #[derive(Default)]
 pub(crate) struct Tokens {
-    /// When each expires, since the start.
+    /// When each access token expires, since the start.
     pub(crate) issued: HashMap<String, Duration>,
-    pub(crate) spent_codes: Vec<String>,
+    pub(crate) codes: HashMap<String, Code>,
+    /// Refresh tokens made here, besides those of the settings.
+    pub(crate) rotated: HashSet<String>,
+    /// Refresh tokens that work no more.
+    pub(crate) dropped: HashSet<String>,
+    /// Scopes that were asked for when consent was given last.
+    pub(crate) consented: Option<Vec<String>>,
+    pub(crate) grants: u64,
+    pub(crate) refreshes: u64,
+    pub(crate) refused_refreshes: u64,
+}
+
+/// An authorization code and what it is bound to.
+#[derive(Debug, Default)]
+pub(crate) struct Code {
+    pub(crate) redirect: String,
+    pub(crate) challenge: Option<String>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) spent: bool,
+}
+
+impl Tokens {
+    /// Whether a refresh token works.
+    pub(crate) fn refreshes_with(&self, app: &OAuthApp, token: &str) -> bool {
+        let known =
+            self.rotated.contains(token) || app.refresh_tokens.iter().any(|one| one == token);
+        known && !self.dropped.contains(token)
+    }
 }
 
 /// What a valid token says about its bearer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Bearer {
-    scopes: Vec<String>,
+    /// `None` means every scope.
+    pub(crate) scopes: Option<Vec<String>>,
     /// OAuth apps have no daily limit and no daily headers.
     pub(crate) oauth: bool,
+}
+
+impl Bearer {
+    /// Whether one of these scopes was granted.
+    pub(crate) fn has_any(&self, needed: &[String]) -> bool {
+        self.scopes
+            .as_ref()
+            .is_none_or(|granted| needed.iter().any(|scope| granted.contains(scope)))
+    }
+
+    /// A bearer with the scopes of a specification, where no scope means all.
+    fn new(scopes: &[String], oauth: bool) -> Self {
+        Self {
+            scopes: (!scopes.is_empty()).then(|| scopes.to_vec()),
+            oauth,
+        }
+    }
 }
 
 /// Checks the `Authorization` header.
@@ -42,22 +88,14 @@ pub(crate) fn bearer(
         return Err(invalid());
     }
     if let Some(known) = settings.tokens.iter().find(|spec| spec.token == token) {
-        return Ok(Bearer {
-            scopes: known.scopes.clone(),
-            oauth: false,
-        });
+        return Ok(Bearer::new(&known.scopes, false));
     }
     if let Some(until) = tokens.issued.get(token) {
-        let scopes = settings
-            .oauth
-            .as_ref()
-            .map(|app| app.scopes.clone())
-            .unwrap_or_default();
+        let installed = settings.oauth.as_ref().map(|app| app.scopes.as_slice());
+        let consented = tokens.consented.as_deref().unwrap_or_default();
+        let scopes = installed.filter(|scopes| !scopes.is_empty());
         return match now.checked_sub(*until) {
-            None => Ok(Bearer {
-                scopes,
-                oauth: true,
-            }),
+            None => Ok(Bearer::new(scopes.unwrap_or(consented), true)),
             Some(ago) => {
                 let ago_ms = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
                 Err(expired(
@@ -69,10 +107,7 @@ pub(crate) fn bearer(
     }
     let anyone = settings.tokens.is_empty() && settings.oauth.is_none();
     if anyone {
-        return Ok(Bearer {
-            scopes: Vec::new(),
-            oauth: false,
-        });
+        return Ok(Bearer::default());
     }
     Err(if well_formed(token) {
         invalid()
@@ -84,12 +119,13 @@ pub(crate) fn bearer(
 /// Checks that the bearer was granted what the endpoint needs.
 pub(crate) fn permitted(bearer: &Bearer, route: &Route) -> Result<(), Refusal> {
     let needed = route.scopes();
-    let granted = |scope: &String| bearer.scopes.contains(scope);
     let enough = match route.any_scope() {
-        true => needed.is_empty() || needed.iter().any(granted),
-        false => needed.iter().all(granted),
+        true => needed.is_empty() || bearer.has_any(&needed),
+        false => needed
+            .iter()
+            .all(|scope| bearer.has_any(std::slice::from_ref(scope))),
     };
-    if bearer.scopes.is_empty() || enough {
+    if enough {
         Ok(())
     } else {
         Err(missing_scopes(&needed))
@@ -111,6 +147,17 @@ pub(crate) fn missing_scopes(needed: &[String]) -> Refusal {
     )
     .with("links", json!({"scopes": "https://developers.hubspot.com/scopes"}))
     .with("category", "MISSING_SCOPES")
+}
+
+/// The 403 of an account whose subscription lacks a product (the older of the two recorded shapes).
+pub(crate) fn missing_product(product: Product) -> Refusal {
+    let scope = match product {
+        Product::CustomEvents => "behavioral_events.event_definitions.read_write",
+        Product::CustomObjects => "custom-object-read",
+    };
+    Refusal::new(403, "One or more of the following scopes are required.")
+        .with("context", json!({"requiredGranularScopes": [scope]}))
+        .with("category", "MISSING_SCOPES")
 }
 
 /// The 401 for a token that ran out.
@@ -150,6 +197,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{Bearer, Tokens, bearer, permitted};
+    use crate::objects::Names;
     use crate::routes::Route;
     use crate::settings::{SimSettings, TokenSpec};
 
@@ -222,12 +270,14 @@ mod tests {
     #[test]
     fn scopes_are_checked_per_endpoint() {
         let reader = Bearer {
-            scopes: vec!["crm.objects.contacts.read".to_owned()],
+            scopes: Some(vec!["crm.objects.contacts.read".to_owned()]),
             oauth: false,
         };
-        let read = Route::parse("POST", "/crm/v3/objects/contacts/batch/read").unwrap();
-        let write = Route::parse("POST", "/crm/v3/objects/contacts/batch/upsert").unwrap();
-        let definitions = Route::parse("GET", "/crm/v3/properties/contacts").unwrap();
+        let route =
+            |method: &str, path: &str| Route::parse(method, path, &Names::default()).unwrap();
+        let read = route("POST", "/crm/v3/objects/contacts/batch/read");
+        let write = route("POST", "/crm/v3/objects/contacts/batch/upsert");
+        let definitions = route("GET", "/crm/v3/properties/contacts");
         assert_eq!(permitted(&reader, &read), Ok(()));
         assert_eq!(permitted(&reader, &definitions), Ok(()));
         assert_eq!(permitted(&reader, &write).unwrap_err().status, 403);

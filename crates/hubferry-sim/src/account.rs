@@ -35,7 +35,7 @@ pub(crate) fn details(visit: &Visit<'_>) -> Reply {
 
 /// `GET /account-info/{V}/api-usage/daily/private-apps`.
 pub(crate) fn usage(visit: &Visit<'_>) -> Reply {
-    let used = visit.state().meters.used_today();
+    let used = visit.state().meters.all_used_today();
     let resets = Timestamp::from_millisecond(next_midnight(visit.stamp.at_ms))
         .unwrap_or(Timestamp::UNIX_EPOCH);
     Ok(Answer::json(

@@ -12,7 +12,7 @@ use crate::routes::{Era, Pair, PairOp, Verb};
 use crate::urls::field;
 use crate::writes::{no_such_record, unknown_type};
 
-/// Pairs a write may carry; for create the published figure, for the others an assumption.
+/// Pairs a create may carry (published). For the other writes the switches hold an assumption.
 const MOST_PAIRS: usize = 2_000;
 
 /// Records whose associations one read may ask for.
@@ -74,7 +74,11 @@ fn join(visit: &Visit<'_>, direction: Direction, op: PairOp, era: Era) -> Reply 
     } else {
         201
     };
-    let Some(inputs) = inputs::<PairInput>(visit, MOST_PAIRS)? else {
+    let most = match op {
+        PairOp::AssociateDefault => visit.state().switches.most_pairs,
+        _ => MOST_PAIRS,
+    };
+    let Some(inputs) = inputs::<PairInput>(visit, most)? else {
         return Ok(nothing_done(success, &visit.stamp));
     };
     let mut state = visit.state();
@@ -98,9 +102,14 @@ fn join_one(
 ) -> Result<(u64, u64), Refusal> {
     let (from, to) = ends(state, direction, &input.from.id.0, &input.to.id.0)?;
     match op {
-        PairOp::AssociateDefault => state.graph.join(direction, from, to),
+        PairOp::AssociateDefault => {
+            joinable(state, direction)?;
+            state.graph.room(direction, from, to, &[])?;
+            state.graph.join(direction, from, to);
+        }
         _ => {
             let places = places(state, direction, input)?;
+            state.graph.room(direction, from, to, &places)?;
             state.graph.label(direction, from, to, &places);
         }
     }
@@ -144,6 +153,18 @@ fn legacy_place(state: &State, direction: Direction, kind: &str) -> Result<usize
     })
 }
 
+/// Types of the account's own can only be joined as their schema says.
+fn joinable(state: &State, direction: Direction) -> Result<(), Refusal> {
+    match state.graph.types(direction).next() {
+        Some(_) => Ok(()),
+        None => Err(Refusal::validation(format!(
+            "No association is defined between {} and {}",
+            direction.0.name(),
+            direction.1.name()
+        ))),
+    }
+}
+
 /// Both ends of a pair, or what is wrong with them.
 fn ends(state: &State, direction: Direction, from: &str, to: &str) -> Result<(u64, u64), Refusal> {
     let from_id = numeric(from)?;
@@ -153,12 +174,11 @@ fn ends(state: &State, direction: Direction, from: &str, to: &str) -> Result<(u6
             "Object {from_id} cannot be associated to itself ({from_id})"
         )));
     }
-    if !state.drawer(direction.0).shelf.exists(from_id) {
-        return Err(no_such_record(direction.0, from, "FROM_OBJECT_NOT_FOUND"));
-    }
-    if !state.drawer(direction.1).shelf.exists(to_id) {
-        return Err(no_such_record(direction.1, to, "TO_OBJECT_NOT_FOUND"));
-    }
+    let from_id = state.drawer(direction.0).shelf.parse_id(from);
+    let from_id =
+        from_id.ok_or_else(|| no_such_record(direction.0, from, "FROM_OBJECT_NOT_FOUND"))?;
+    let to_id = state.drawer(direction.1).shelf.parse_id(to);
+    let to_id = to_id.ok_or_else(|| no_such_record(direction.1, to, "TO_OBJECT_NOT_FOUND"))?;
     Ok((from_id, to_id))
 }
 
@@ -230,7 +250,8 @@ fn id_value(era: Era, id: u64) -> Value {
 }
 
 fn archive(visit: &Visit<'_>, direction: Direction, era: Era) -> Reply {
-    let Some(inputs) = inputs::<ArchiveInput>(visit, MOST_PAIRS)? else {
+    let most = visit.state().switches.most_pairs;
+    let Some(inputs) = inputs::<ArchiveInput>(visit, most)? else {
         return Ok(archived(visit, era));
     };
     let mut state = visit.state();
@@ -245,7 +266,8 @@ fn archive(visit: &Visit<'_>, direction: Direction, era: Era) -> Reply {
 }
 
 fn archive_labels(visit: &Visit<'_>, direction: Direction, op: PairOp, era: Era) -> Reply {
-    let Some(inputs) = inputs::<PairInput>(visit, MOST_PAIRS)? else {
+    let most = visit.state().switches.most_pairs;
+    let Some(inputs) = inputs::<PairInput>(visit, most)? else {
         return Ok(archived(visit, era));
     };
     let mut state = visit.state();
@@ -372,6 +394,7 @@ pub(crate) fn label(visit: &Visit<'_>, pair: &Pair, era: Era) -> Reply {
     let mut state = visit.state();
     let (from, to) = ends(&state, pair.direction, &pair.from, &pair.to)?;
     let places = typed_places(&state, pair.direction, &types)?;
+    state.graph.room(pair.direction, from, to, &places)?;
     state.graph.label(pair.direction, from, to, &places);
     Ok(Answer::json(
         201,
@@ -383,6 +406,8 @@ pub(crate) fn label(visit: &Visit<'_>, pair: &Pair, era: Era) -> Reply {
 pub(crate) fn default(visit: &Visit<'_>, pair: &Pair) -> Reply {
     let mut state = visit.state();
     let (from, to) = ends(&state, pair.direction, &pair.from, &pair.to)?;
+    joinable(&state, pair.direction)?;
+    state.graph.room(pair.direction, from, to, &[])?;
     state.graph.join(pair.direction, from, to);
     let results = both_defaults(&state, pair.direction, from, to);
     Ok(envelope(200, results, Vec::new(), &visit.stamp))
@@ -400,6 +425,7 @@ pub(crate) fn legacy_label(visit: &Visit<'_>, pair: &Pair, kind: &str) -> Reply 
     let mut state = visit.state();
     let (from, to) = ends(&state, pair.direction, &pair.from, &pair.to)?;
     let place = legacy_place(&state, pair.direction, kind)?;
+    state.graph.room(pair.direction, from, to, &[place])?;
     match place {
         0 => state.graph.join(pair.direction, from, to),
         _ => state.graph.label(pair.direction, from, to, &[place]),
@@ -409,9 +435,8 @@ pub(crate) fn legacy_label(visit: &Visit<'_>, pair: &Pair, kind: &str) -> Reply 
         .shelf
         .view(&drawer.book, from, crate::records::Wanted::Named(&[]));
     let mut body = json!(view);
-    body["associations"] = json!({
-        pair.direction.1.name(): {"results": [{"id": to.to_string(), "type": kind}]},
-    });
+    let other = pair.direction.1.name();
+    body["associations"][&*other] = json!({"results": [{"id": to.to_string(), "type": kind}]});
     Ok(Answer::json(200, &body))
 }
 

@@ -3,6 +3,7 @@
 //! Both directions of a pair are stored. A direction has a table of association types; the labels of one pair are a set of
 //! places in that table, and each type knows its twin in the table of the other direction.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::answer::Refusal;
 use crate::objects::ObjectType;
+use crate::records::{Stamp, millis};
 
 /// Labels an account may define per object pair.
 const MOST_LABELS: usize = 10;
@@ -54,7 +56,54 @@ impl AssociationType {
 }
 
 /// A set of places in a type table.
-type LabelSet = u32;
+type LabelSet = u64;
+
+/// Direction with the ids of its plain type and of its primary type, and the same for the way back (guide "Associate records").
+type BuiltIn = (ObjectType, ObjectType, (u32, u32), Option<(u32, u32)>);
+
+const BUILT_IN: [BuiltIn; 14] = {
+    use ObjectType as O;
+    [
+        (O::Contacts, O::Companies, (279, 280), Some((1, 2))),
+        (O::Contacts, O::Contacts, (449, 449), None),
+        (O::Companies, O::Companies, (450, 450), None),
+        (O::Contacts, O::Deals, (4, 3), None),
+        (O::Companies, O::Deals, (342, 341), Some((6, 5))),
+        (O::Contacts, O::Tickets, (15, 16), None),
+        (O::Companies, O::Tickets, (340, 339), Some((25, 26))),
+        (O::Deals, O::Tickets, (27, 28), None),
+        (O::Deals, O::Deals, (451, 451), None),
+        (O::Tickets, O::Tickets, (452, 452), None),
+        (O::Deals, O::LineItems, (19, 20), None),
+        (O::Quotes, O::LineItems, (67, 68), None),
+        (O::Orders, O::LineItems, (513, 514), None),
+        (O::Contacts, O::Orders, (508, 507), None),
+    ]
+};
+
+/// Where the type ids of pairs begin for which no figure is published.
+const FURTHER_TYPES: u32 = 1_000;
+
+/// One change of a pair, as the history keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssociationChange {
+    /// Milliseconds since the simulator started.
+    #[serde(rename = "at_ms")]
+    pub at_ms: u64,
+    /// The number of the call; 0 when it was no call.
+    pub call: u64,
+    /// The object type it is seen from.
+    pub from_object: ObjectType,
+    /// The record it is seen from.
+    pub from: String,
+    /// The other object type.
+    pub to_object: ObjectType,
+    /// The other record.
+    pub to: String,
+    /// The ids of its types from now on; empty when the pair was separated.
+    pub type_ids: Vec<u32>,
+}
 
 /// All associations of the portal.
 #[derive(Debug)]
@@ -62,53 +111,167 @@ pub(crate) struct Graph {
     types: BTreeMap<Direction, Vec<AssociationType>>,
     edges: BTreeMap<Direction, BTreeMap<(u64, u64), LabelSet>>,
     next_type_id: u32,
+    /// How many records of the other type a record may have under a type.
+    pub(crate) limits: BTreeMap<(Direction, usize), usize>,
+    /// The call that changes something next.
+    pub(crate) clock: Stamp,
+    history: Option<Vec<AssociationChange>>,
 }
 
 impl Graph {
-    pub(crate) fn new() -> Self {
-        use ObjectType::{Companies, Contacts};
-        let built_in = |type_id, name: &str, label: Option<&str>, twin| AssociationType {
-            category: Category::HubspotDefined,
-            type_id,
-            name: name.to_owned(),
-            label: label.map(str::to_owned),
-            twin,
-            removed: false,
-        };
-        let primary = Some("Primary");
-        let types = BTreeMap::from([
-            (
-                (Contacts, Companies),
-                vec![
-                    built_in(279, "contact_to_company", None, 0),
-                    built_in(1, "contact_to_company_primary", primary, 1),
-                ],
-            ),
-            (
-                (Companies, Contacts),
-                vec![
-                    built_in(280, "company_to_contact", None, 0),
-                    built_in(2, "company_to_contact_primary", primary, 1),
-                ],
-            ),
-            (
-                (Contacts, Contacts),
-                vec![built_in(449, "contact_to_contact", None, 0)],
-            ),
-            (
-                (Companies, Companies),
-                vec![
-                    built_in(450, "company_to_company", None, 0),
-                    built_in(13, "parent_to_child_company", Some("Child Company"), 2),
-                    built_in(14, "child_to_parent_company", Some("Parent Company"), 1),
-                ],
-            ),
-        ]);
-        Self {
-            types,
+    pub(crate) fn new(keep_history: bool) -> Self {
+        let mut graph = Self {
+            types: BTreeMap::new(),
             edges: BTreeMap::new(),
             next_type_id: 1,
+            limits: BTreeMap::new(),
+            clock: Stamp::default(),
+            history: keep_history.then(Vec::new),
+        };
+        for (from, to, plain, primary) in BUILT_IN {
+            graph.build_in(from, to, plain);
+            if let Some(primary) = primary {
+                graph.build_in_primary(from, to, primary);
+            }
         }
+        use ObjectType::Companies;
+        let family = graph.types.entry((Companies, Companies)).or_default();
+        family.push(built_in(
+            13,
+            "parent_to_child_company",
+            Some("Child Company"),
+            2,
+        ));
+        family.push(built_in(
+            14,
+            "child_to_parent_company",
+            Some("Parent Company"),
+            1,
+        ));
+        let mut further = FURTHER_TYPES;
+        for from in ObjectType::standard() {
+            for to in ObjectType::standard().filter(|to| *to >= from) {
+                if !graph.types.contains_key(&(from, to)) {
+                    graph.build_in(from, to, (further, further + u32::from(from != to)));
+                }
+                further += 2;
+            }
+        }
+        graph
+    }
+
+    fn build_in(&mut self, from: ObjectType, to: ObjectType, (there, back): (u32, u32)) {
+        let name =
+            |from: ObjectType, to: ObjectType| format!("{}_to_{}", from.singular(), to.singular());
+        let table = self.types.entry((from, to)).or_default();
+        table.push(built_in(there, &name(from, to), None, UNLABELLED));
+        if from != to {
+            let table = self.types.entry((to, from)).or_default();
+            table.push(built_in(back, &name(to, from), None, UNLABELLED));
+        }
+    }
+
+    fn build_in_primary(&mut self, from: ObjectType, to: ObjectType, (there, back): (u32, u32)) {
+        for (from, to, type_id) in [(from, to, there), (to, from, back)] {
+            let name = format!("{}_to_{}_primary", from.singular(), to.singular());
+            let table = self.types.entry((from, to)).or_default();
+            table.push(built_in(type_id, &name, Some("Primary"), PRIMARY));
+        }
+    }
+
+    /// Lets records of two types be joined, if they could not be before.
+    pub(crate) fn open(&mut self, (from, to): Direction) {
+        if self.types.contains_key(&(from, to)) {
+            return;
+        }
+        let name =
+            |from: ObjectType, to: ObjectType| format!("{}_to_{}", from.singular(), to.singular());
+        for direction in [(from, to), (to, from)] {
+            if self.types.contains_key(&direction) {
+                continue;
+            }
+            self.add_type(direction, &name(direction.0, direction.1), None, UNLABELLED);
+        }
+    }
+
+    /// The types that records of a type can be joined to.
+    pub(crate) fn directions_from(&self, object: ObjectType) -> impl Iterator<Item = ObjectType> {
+        let all = self.types.keys().filter(move |(from, _)| *from == object);
+        all.map(|(_, to)| *to)
+    }
+
+    /// Every direction that has types.
+    pub(crate) fn directions(&self) -> impl Iterator<Item = Direction> {
+        self.types.keys().copied()
+    }
+
+    /// What changed, oldest first. Empty when history is off.
+    pub(crate) fn changes(&self) -> &[AssociationChange] {
+        self.history.as_deref().unwrap_or_default()
+    }
+
+    /// Whether both records may have one more partner under these types and the plain one.
+    pub(crate) fn room(
+        &self,
+        direction: Direction,
+        from: u64,
+        to: u64,
+        places: &[usize],
+    ) -> Result<(), Refusal> {
+        if self.limits.is_empty() {
+            return Ok(());
+        }
+        let present = self.labels(direction, from, to).unwrap_or(0);
+        for place in places.iter().copied().chain([UNLABELLED]) {
+            if present & bit(place) != 0 {
+                continue;
+            }
+            let twin = self
+                .types
+                .get(&direction)
+                .and_then(|table| table.get(place));
+            let twin = twin.map_or(UNLABELLED, |one| one.twin);
+            for (direction, id, place) in
+                [(direction, from, place), (reversed(direction), to, twin)]
+            {
+                let limit = self.limits.get(&(direction, place));
+                if limit.is_some_and(|limit| self.degree(direction, id, place) >= *limit) {
+                    return Err(limit_reached(direction, id));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn degree(&self, direction: Direction, from: u64, place: usize) -> usize {
+        let edges = self.edges.get(&direction);
+        let own = edges
+            .into_iter()
+            .flat_map(|edges| edges.range((from, 0)..=(from, u64::MAX)));
+        own.filter(|(_, set)| **set & bit(place) != 0).count()
+    }
+
+    /// How many partners each record of a direction has under the plain type.
+    pub(crate) fn degrees(&self, direction: Direction) -> BTreeMap<u64, usize> {
+        let mut degrees = BTreeMap::new();
+        for (from, _) in self.pairs(direction) {
+            *degrees.entry(from).or_insert(0) += 1;
+        }
+        degrees
+    }
+
+    /// The largest number of partners under a type of a direction.
+    pub(crate) fn limit(&self, direction: Direction, place: usize) -> Option<usize> {
+        self.limits.get(&(direction, place)).copied()
+    }
+
+    /// The types of one direction with their places.
+    pub(crate) fn placed(
+        &self,
+        direction: Direction,
+    ) -> impl Iterator<Item = (usize, &AssociationType)> {
+        let table = self.types.get(&direction).into_iter().flatten();
+        table.enumerate().filter(|(_, one)| !one.removed)
     }
 
     /// The types of one direction that were not removed.
@@ -177,9 +340,24 @@ impl Graph {
 
     /// Forgets everything a record takes part in.
     pub(crate) fn forget(&mut self, object: ObjectType, id: u64) {
-        for other in ObjectType::ALL {
+        for other in self.directions_from(object).collect::<Vec<_>>() {
             for to in self.partners((object, other), id) {
                 self.part((object, other), id, to);
+            }
+        }
+    }
+
+    /// Gives everything a record takes part in to another one of its type.
+    pub(crate) fn hand_over(&mut self, object: ObjectType, old: u64, new: u64) {
+        for other in self.directions_from(object).collect::<Vec<_>>() {
+            let direction = (object, other);
+            for to in self.partners(direction, old) {
+                let set = self.labels(direction, old, to).unwrap_or(0);
+                self.store(direction, old, to, 0);
+                if other != object || to != new {
+                    let present = self.labels(direction, new, to).unwrap_or(0);
+                    self.store(direction, new, to, present | set);
+                }
             }
         }
     }
@@ -222,12 +400,15 @@ impl Graph {
 
     /// Joined pairs, each counted once.
     pub(crate) fn len(&self) -> usize {
-        let count = |direction: &Direction| self.edges.get(direction).map_or(0, BTreeMap::len);
-        let same: usize = ObjectType::ALL
+        let counted = self
+            .edges
             .iter()
-            .map(|object| count(&(*object, *object)))
-            .sum();
-        count(&(ObjectType::Contacts, ObjectType::Companies)) + same / 2
+            .map(|((from, to), edges)| match from.cmp(to) {
+                Ordering::Less => edges.len(),
+                Ordering::Equal => edges.len() / 2,
+                Ordering::Greater => 0,
+            });
+        counted.sum()
     }
 
     /// Defines a label and its twin; returns the new ids in this direction and in the other.
@@ -241,7 +422,8 @@ impl Graph {
         let table = self.types.entry(direction).or_default();
         let own = table
             .iter()
-            .filter(|one| one.category == Category::UserDefined && !one.removed);
+            .filter(|one| one.category == Category::UserDefined && !one.removed)
+            .filter(|one| one.label.is_some());
         if own.clone().count() >= MOST_LABELS {
             return Err(Refusal::validation(format!(
                 "At most {MOST_LABELS} labels are allowed per object pair"
@@ -262,10 +444,10 @@ impl Graph {
             true => here_place + 1,
             false => self.types.get(&there).map_or(0, Vec::len),
         };
-        let here_id = self.add_type(direction, name, label, there_place);
+        let here_id = self.add_type(direction, name, Some(label), there_place);
         let there_id = match symmetric {
             true => here_id,
-            false => self.add_type(there, name, inverse.unwrap_or(label), here_place),
+            false => self.add_type(there, name, Some(inverse.unwrap_or(label)), here_place),
         };
         Ok((here_id, there_id))
     }
@@ -327,7 +509,13 @@ impl Graph {
         }
     }
 
-    fn add_type(&mut self, direction: Direction, name: &str, label: &str, twin: usize) -> u32 {
+    fn add_type(
+        &mut self,
+        direction: Direction,
+        name: &str,
+        label: Option<&str>,
+        twin: usize,
+    ) -> u32 {
         let type_id = self.next_type_id;
         self.next_type_id += 1;
         self.types
@@ -337,28 +525,55 @@ impl Graph {
                 category: Category::UserDefined,
                 type_id,
                 name: name.to_owned(),
-                label: Some(label.to_owned()),
+                label: label.map(str::to_owned),
                 twin,
                 removed: false,
             });
         type_id
     }
 
-    /// Takes the primary mark from the company that had it: a contact has one at most.
+    /// Takes the primary mark from the company that had it: a record has one primary company at most.
     fn demote(&mut self, direction: Direction, from: u64, to: u64) {
-        use ObjectType::{Companies, Contacts};
-        let (contact, company) = match direction {
-            (Contacts, Companies) => (from, to),
-            (Companies, Contacts) => (to, from),
+        use ObjectType::Companies;
+        let (other, record, company) = match direction {
+            (other, Companies) if other != Companies => (other, from, to),
+            (Companies, other) if other != Companies => (other, to, from),
             _ => return,
         };
-        let direction = (Contacts, Companies);
-        for other in self.partners(direction, contact) {
-            let present = self.labels(direction, contact, other).unwrap_or(0);
+        let direction = (other, Companies);
+        let table = self
+            .types
+            .get(&direction)
+            .and_then(|table| table.get(PRIMARY));
+        if table.is_none_or(|one| one.category != Category::HubspotDefined) {
+            return;
+        }
+        for other in self.partners(direction, record) {
+            let present = self.labels(direction, record, other).unwrap_or(0);
             if other != company && present & bit(PRIMARY) != 0 {
-                self.store(direction, contact, other, present & !bit(PRIMARY));
+                self.store(direction, record, other, present & !bit(PRIMARY));
             }
         }
+    }
+
+    fn note(&mut self, direction: Direction, from: u64, to: u64, set: LabelSet) {
+        let Some(history) = &mut self.history else {
+            return;
+        };
+        let table = self.types.get(&direction).map_or(&[][..], Vec::as_slice);
+        let types = table.iter().enumerate();
+        history.push(AssociationChange {
+            at_ms: millis(self.clock.since),
+            call: self.clock.call,
+            from_object: direction.0,
+            from: from.to_string(),
+            to_object: direction.1,
+            to: to.to_string(),
+            type_ids: types
+                .filter(|(place, _)| set & bit(*place) != 0)
+                .map(|(_, one)| one.type_id)
+                .collect(),
+        });
     }
 
     fn labels(&self, direction: Direction, from: u64, to: u64) -> Option<LabelSet> {
@@ -373,6 +588,10 @@ impl Graph {
     }
 
     fn store(&mut self, direction: Direction, from: u64, to: u64, set: LabelSet) {
+        if self.labels(direction, from, to).unwrap_or(0) == set {
+            return;
+        }
+        self.note(direction, from, to, set);
         let table = self.types.get(&direction).map_or(&[][..], Vec::as_slice);
         let twins = table
             .iter()
@@ -388,6 +607,31 @@ impl Graph {
     }
 }
 
+fn built_in(type_id: u32, name: &str, label: Option<&str>, twin: usize) -> AssociationType {
+    AssociationType {
+        category: Category::HubspotDefined,
+        type_id,
+        name: name.to_owned(),
+        label: label.map(str::to_owned),
+        twin,
+        removed: false,
+    }
+}
+
+fn limit_reached(direction: Direction, id: u64) -> Refusal {
+    let (from, to) = direction;
+    Refusal::validation(format!(
+        "{} {id} has reached the limit of associations to {}",
+        from.singular(),
+        to.name()
+    ))
+    .with("subCategory", "crm.associations.ASSOCIATION_LIMIT_REACHED")
+    .with(
+        "context",
+        json!({"id": [id.to_string()], "objectType": [from.singular()]}),
+    )
+}
+
 fn put(edges: &mut BTreeMap<(u64, u64), LabelSet>, pair: (u64, u64), set: LabelSet) {
     match set {
         0 => edges.remove(&pair),
@@ -396,10 +640,10 @@ fn put(edges: &mut BTreeMap<(u64, u64), LabelSet>, pair: (u64, u64), set: LabelS
 }
 
 fn bit(place: usize) -> LabelSet {
-    // Tables stay far below 32 entries: HubSpot's own plus at most ten live labels; removed ones beyond that share no bit.
+    // Tables stay far below 64 entries: HubSpot's own plus at most ten live labels; removed ones beyond that share no bit.
     u32::try_from(place)
         .ok()
-        .and_then(|place| 1_u32.checked_shl(place))
+        .and_then(|place| 1_u64.checked_shl(place))
         .unwrap_or(0)
 }
 
@@ -425,7 +669,7 @@ mod tests {
 
     #[test]
     fn both_directions_are_stored_with_their_own_types() {
-        let mut graph = Graph::new();
+        let mut graph = Graph::new(false);
         let primary = graph.place(FORTH, Category::HubspotDefined, 1).unwrap();
         graph.label(FORTH, 10, 20, &[primary]);
         assert_eq!(ids(&graph, FORTH, 10, 20), [279, 1]);
@@ -438,7 +682,7 @@ mod tests {
 
     #[test]
     fn a_contact_has_one_primary_company() {
-        let mut graph = Graph::new();
+        let mut graph = Graph::new(false);
         graph.label(FORTH, 10, 20, &[1]);
         graph.label(reversed(FORTH), 21, 10, &[1]);
         assert_eq!(ids(&graph, FORTH, 10, 20), [279]);
@@ -447,7 +691,7 @@ mod tests {
 
     #[test]
     fn labels_replace_the_accounts_own_and_keep_hubspots() {
-        let mut graph = Graph::new();
+        let mut graph = Graph::new(false);
         let (boss, _) = graph
             .define(FORTH, "boss", "Boss", Some("Bossed by"))
             .unwrap();
@@ -474,7 +718,7 @@ mod tests {
 
     #[test]
     fn a_forgotten_record_leaves_nothing_behind() {
-        let mut graph = Graph::new();
+        let mut graph = Graph::new(false);
         graph.join(FORTH, 10, 20);
         graph.join(FORTH, 11, 20);
         graph.join((Companies, Companies), 20, 21);

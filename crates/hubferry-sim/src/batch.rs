@@ -14,6 +14,7 @@ use crate::properties::{PropertyBook, PropertyKey};
 use crate::property::Role;
 use crate::records::{Stamp, Wanted};
 use crate::routes::BatchOp;
+use crate::urls::field;
 use crate::values::iso;
 use crate::views::RecordView;
 use crate::writes::{
@@ -110,8 +111,11 @@ pub(crate) fn write(visit: &Visit<'_>, object: ObjectType, op: BatchOp) -> Reply
             &inputs,
             visit.settings.portal_id,
         )?;
+        for input in &inputs {
+            visit.may_write(&state.drawer(object).book, &input.properties)?;
+        }
         let prepared = prepare_all(&state, object, &inputs, &keys, op, visit);
-        if !may_be_partial(&state.drawer(object).book, &inputs, &keys, visit) {
+        if !may_be_partial(&state, object, &inputs, &keys, visit) {
             all_or_nothing(&prepared, visit.settings.portal_id)?;
         }
         apply_all(&mut state, object, op, &inputs, prepared, visit)
@@ -218,21 +222,15 @@ fn prepare_all(
                     Aim::Existing(found.ok_or(Fault::Missing)?)
                 }
             };
-            prepare(
-                state,
-                object,
-                &aim,
-                &input.properties,
-                visit.stamp.since,
-                &mut claimed,
-            )
+            prepare(state, object, &aim, &input.properties, visit, &mut claimed)
         })
         .collect()
 }
 
 /// Inputs fail alone only when each has a trace id of its own, and (by a switch) not in upserts by email.
 fn may_be_partial(
-    book: &PropertyBook,
+    state: &State,
+    object: ObjectType,
     inputs: &[WriteInput],
     keys: &[Option<PropertyKey>],
     visit: &Visit<'_>,
@@ -242,11 +240,14 @@ fn may_be_partial(
         .filter_map(|input| input.object_write_trace_id.as_ref())
         .map(|trace| trace.0.as_str())
         .collect();
+    let book = &state.drawer(object).book;
     let by_email = keys
         .iter()
         .flatten()
         .any(|key| book.get(*key).role == Role::Email);
-    traces.len() == inputs.len() && (visit.settings.email_upsert_partial || !by_email)
+    let switched = state.switches.email_upsert_partial;
+    let partial = switched.unwrap_or(visit.settings.email_upsert_partial);
+    traces.len() == inputs.len() && (partial || !by_email)
 }
 
 /// All bad values of all inputs in one 400; else the first conflict; records that are missing never refuse the rest.
@@ -387,15 +388,23 @@ pub(crate) fn read(visit: &Visit<'_>, object: ObjectType) -> Reply {
         None => None,
     };
     let asked = body.properties.iter().chain(&body.properties_with_history);
-    let keys: Vec<PropertyKey> = asked
-        .filter_map(|name| drawer.book.find(name))
-        .map(|(key, _)| key)
-        .collect();
+    let names: Vec<&str> = asked.map(String::as_str).collect();
+    let keys = visit.readable(&drawer.book, drawer.book.keys_of(&names));
+    let archived = field(&visit.query, "archived") == Some("true");
     let mut seen = HashSet::new();
     let mut missing = Vec::new();
     let mut results = Vec::with_capacity(inputs.len());
     for input in &inputs {
         let id = input.id.0.as_str();
+        if archived {
+            let found = drawer.shelf.parse_archived(id);
+            let view = found.and_then(|id| drawer.shelf.archived_view(&drawer.book, id, &keys));
+            match view {
+                Some(view) => results.push(view),
+                None => missing.push(id),
+            }
+            continue;
+        }
         let found = match key {
             Some(key) => drawer.shelf.owner(&drawer.book, key, id),
             None => drawer.shelf.parse_id(id),

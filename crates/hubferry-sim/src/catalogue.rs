@@ -1,9 +1,9 @@
-//! The properties every HubSpot account has, as far as a client of contacts and companies meets them.
+//! The properties every HubSpot account has, as far as a client of its records meets them.
 
 use std::time::Duration;
 
 use crate::objects::ObjectType;
-use crate::properties::PropertyBook;
+use crate::properties::{Habits, PropertyBook};
 use crate::property::{FieldType, Property, PropertyOption, Role, ValueType};
 
 use FieldType as F;
@@ -214,31 +214,230 @@ const INDUSTRIES: [&str; 40] = [
     "UTILITIES",
 ];
 
+const DEALS: [Row; 9] = [
+    ("dealname", "Deal Name", V::String, F::Text),
+    ("pipeline", "Pipeline", V::Enumeration, F::Select),
+    ("dealstage", "Deal Stage", V::Enumeration, F::Radio),
+    ("amount", "Amount", V::Number, F::Number),
+    ("closedate", "Close Date", V::DateTime, F::Date),
+    ("dealtype", "Deal Type", V::Enumeration, F::Radio),
+    ("description", "Deal Description", V::String, F::Textarea),
+    ("hs_priority", "Priority", V::Enumeration, F::Select),
+    ("createdate", "Create Date", V::DateTime, F::Date),
+];
+
+const TICKETS: [Row; 8] = [
+    ("subject", "Ticket name", V::String, F::Text),
+    ("content", "Ticket description", V::String, F::Textarea),
+    ("hs_pipeline", "Pipeline", V::Enumeration, F::Select),
+    (
+        "hs_pipeline_stage",
+        "Ticket status",
+        V::Enumeration,
+        F::Select,
+    ),
+    ("hs_ticket_priority", "Priority", V::Enumeration, F::Select),
+    (
+        "hs_ticket_category",
+        "Category",
+        V::Enumeration,
+        F::Checkbox,
+    ),
+    ("closed_date", "Close date", V::DateTime, F::Date),
+    ("createdate", "Create date", V::DateTime, F::Date),
+];
+
+const PRODUCTS: [Row; 5] = [
+    ("name", "Name", V::String, F::Text),
+    ("description", "Product description", V::String, F::Textarea),
+    ("price", "Unit price", V::Number, F::Number),
+    ("hs_sku", "SKU", V::String, F::Text),
+    ("hs_url", "URL", V::String, F::Text),
+];
+
+const LINE_ITEMS: [Row; 6] = [
+    ("name", "Name", V::String, F::Text),
+    ("quantity", "Quantity", V::Number, F::Number),
+    ("price", "Unit price", V::Number, F::Number),
+    ("amount", "Net price", V::Number, F::CalculationEquation),
+    ("hs_product_id", "Product ID", V::Number, F::Number),
+    ("hs_sku", "SKU", V::String, F::Text),
+];
+
+const ORDERS: [Row; 6] = [
+    ("hs_order_name", "Order name", V::String, F::Text),
+    (
+        "hs_external_order_id",
+        "External order ID",
+        V::String,
+        F::Text,
+    ),
+    ("hs_currency_code", "Currency code", V::String, F::Text),
+    ("hs_total_price", "Total price", V::Number, F::Number),
+    ("hs_source_store", "Source store", V::String, F::Text),
+    (
+        "hs_fulfillment_status",
+        "Fulfillment status",
+        V::String,
+        F::Text,
+    ),
+];
+
+const QUOTES: [Row; 3] = [
+    ("hs_title", "Quote title", V::String, F::Text),
+    ("hs_expiration_date", "Expiration date", V::Date, F::Date),
+    ("hs_quote_amount", "Quote amount", V::Number, F::Number),
+];
+
+/// What the types that nobody maps in detail have: a name, a text, an amount, a time.
+const OTHERS: [Row; 4] = [
+    ("hs_name", "Name", V::String, F::Text),
+    ("hs_body", "Body", V::String, F::Textarea),
+    ("hs_amount", "Amount", V::Number, F::Number),
+    ("hs_timestamp", "Activity date", V::DateTime, F::Date),
+];
+
+/// What every record has.
+const EVERY: [Row; 4] = [
+    (
+        "hs_createdate",
+        "Object create date/time",
+        V::DateTime,
+        F::Date,
+    ),
+    (
+        "hs_lastmodifieddate",
+        "Object last modified date/time",
+        V::DateTime,
+        F::Date,
+    ),
+    ("hs_object_id", "Record ID", V::Number, F::Number),
+    ("hubspot_owner_id", "Owner", V::Enumeration, F::Select),
+];
+
+/// Made by the portal when records are merged.
+const MERGED: Row = (
+    "hs_merged_object_ids",
+    "Merged record IDs",
+    V::String,
+    F::Text,
+);
+
+/// The users of the account, as owners of records.
+const OWNERS: [&str; 2] = ["101", "102"];
+
 /// The definitions a new portal starts with.
 pub(crate) fn book(object: ObjectType) -> PropertyBook {
-    let (groups, group, rows): (&[(&str, &str)], &str, &[Row]) = match object {
-        ObjectType::Contacts => (
-            &[
-                ("contactinformation", "Contact information"),
-                ("contact_activity", "Contact activity"),
-            ],
-            "contactinformation",
-            &CONTACTS,
-        ),
-        ObjectType::Companies => (
-            &[
-                ("companyinformation", "Company information"),
-                ("company_activity", "Company activity"),
-            ],
-            "companyinformation",
-            &COMPANIES,
-        ),
+    let (prefix, label, rows): (&str, &str, &[Row]) = match object {
+        ObjectType::Contacts => ("contact", "Contact", &CONTACTS),
+        ObjectType::Companies => ("company", "Company", &COMPANIES),
+        ObjectType::Deals => ("deal", "Deal", &DEALS),
+        ObjectType::Tickets => ("ticket", "Ticket", &TICKETS),
+        ObjectType::Products => ("product", "Product", &PRODUCTS),
+        ObjectType::LineItems => ("line_item", "Line item", &LINE_ITEMS),
+        ObjectType::Orders => ("order", "Order", &ORDERS),
+        ObjectType::Quotes => ("quote", "Quote", &QUOTES),
+        ObjectType::Custom(_) => ("object", "Object", &[]),
+        other => return grouped(other, &other.singular(), "Record", &OTHERS),
     };
-    let mut book = PropertyBook::new(object, groups);
-    for row in rows {
-        book.add(built_in(object, group, *row));
+    grouped(object, prefix, label, rows)
+}
+
+fn grouped(object: ObjectType, prefix: &str, label: &str, rows: &[Row]) -> PropertyBook {
+    let main = format!("{prefix}information");
+    let activity = format!("{prefix}_activity");
+    let mut book = PropertyBook::new(
+        object,
+        &[
+            (main.as_str(), format!("{label} information").as_str()),
+            (activity.as_str(), format!("{label} activity").as_str()),
+        ],
+    );
+    for row in rows.iter().chain(&EVERY).chain([&MERGED]) {
+        // Contacts call their times createdate and lastmodifieddate.
+        let foreign = object == ObjectType::Contacts
+            && matches!(row.0, "hs_createdate" | "hs_lastmodifieddate");
+        if !foreign && book.find(row.0).is_none() {
+            book.add(built_in(object, &main, *row));
+        }
     }
+    book.learn(habits(object));
     book
+}
+
+/// What is shown, needed and searched without being asked for.
+fn habits(object: ObjectType) -> Habits<'static> {
+    match object {
+        ObjectType::Contacts => Habits {
+            written: &["email", "createdate", "lastmodifieddate", "hs_object_id"],
+            read: &[
+                "createdate",
+                "email",
+                "firstname",
+                "hs_object_id",
+                "lastmodifieddate",
+                "lastname",
+            ],
+            one_of: &["email", "firstname", "lastname"],
+            searched: &[
+                "firstname",
+                "lastname",
+                "email",
+                "phone",
+                "hs_additional_emails",
+                "company",
+            ],
+        },
+        ObjectType::Companies => Habits {
+            written: &["createdate", "hs_lastmodifieddate", "hs_object_id"],
+            read: &[
+                "name",
+                "domain",
+                "createdate",
+                "hs_lastmodifieddate",
+                "hs_object_id",
+            ],
+            one_of: &["name", "domain"],
+            searched: &["name", "domain", "website", "phone"],
+        },
+        ObjectType::Deals => Habits {
+            written: &["createdate", "hs_lastmodifieddate", "hs_object_id"],
+            read: &[
+                "amount",
+                "closedate",
+                "createdate",
+                "dealname",
+                "dealstage",
+                "hs_lastmodifieddate",
+                "hs_object_id",
+                "pipeline",
+            ],
+            one_of: &[],
+            searched: &["dealname", "description"],
+        },
+        ObjectType::Tickets => Habits {
+            written: &["createdate", "hs_lastmodifieddate", "hs_object_id"],
+            read: &[
+                "content",
+                "createdate",
+                "hs_lastmodifieddate",
+                "hs_object_id",
+                "hs_pipeline",
+                "hs_pipeline_stage",
+                "hs_ticket_category",
+                "hs_ticket_priority",
+                "subject",
+            ],
+            one_of: &[],
+            searched: &["subject", "content"],
+        },
+        _ => Habits {
+            written: &["hs_createdate", "hs_lastmodifieddate", "hs_object_id"],
+            read: &["hs_createdate", "hs_lastmodifieddate", "hs_object_id"],
+            one_of: &[],
+            searched: &["name", "hs_name", "hs_title", "hs_order_name"],
+        },
+    }
 }
 
 fn built_in(
@@ -261,7 +460,11 @@ fn built_in(
             .collect(),
         display_order: -1,
         unique: false,
-        read_only: matches!(role, Role::CreatedAt | Role::UpdatedAt | Role::RecordId),
+        read_only: field_type == F::CalculationEquation
+            || matches!(
+                role,
+                Role::CreatedAt | Role::UpdatedAt | Role::RecordId | Role::MergedIds
+            ),
         hidden: false,
         form_field: true,
         built_in: true,
@@ -282,6 +485,9 @@ fn role(name: &str) -> Role {
         "createdate" | "hs_createdate" => Role::CreatedAt,
         "lastmodifieddate" | "hs_lastmodifieddate" => Role::UpdatedAt,
         "hs_object_id" => Role::RecordId,
+        "hs_merged_object_ids" => Role::MergedIds,
+        "dealstage" | "hs_pipeline_stage" => Role::Stage,
+        "pipeline" | "hs_pipeline" => Role::Pipeline,
         _ => Role::Plain,
     }
 }
@@ -293,6 +499,16 @@ fn options(object: ObjectType, name: &str) -> &'static [&'static str] {
         (ObjectType::Companies, "industry") => &INDUSTRIES,
         (ObjectType::Companies, "type") => &COMPANY_TYPES,
         (ObjectType::Contacts, "numemployees") => &EMPLOYEE_RANGES,
+        (_, "hubspot_owner_id") => &OWNERS,
+        (ObjectType::Deals, "dealtype") => &["newbusiness", "existingbusiness"],
+        (ObjectType::Deals, "hs_priority") => &["low", "medium", "high"],
+        (ObjectType::Tickets, "hs_ticket_priority") => &["LOW", "MEDIUM", "HIGH", "URGENT"],
+        (ObjectType::Tickets, "hs_ticket_category") => &[
+            "PRODUCT_ISSUE",
+            "BILLING_ISSUE",
+            "FEATURE_REQUEST",
+            "GENERAL_INQUIRY",
+        ],
         _ => &[],
     }
 }

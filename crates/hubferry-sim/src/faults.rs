@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::access;
 use crate::answer::{Answer, Refusal};
 use crate::limits;
+use crate::locks;
 
 /// Fault rules in order; every rule that matches a call applies to it. A file of rules is a JSON list:
 ///
@@ -136,10 +137,7 @@ impl Canned {
             Self::BurstLimit => refusal(limits::burst_limit(portal_id)),
             Self::DailyLimit => refusal(limits::daily_limit()),
             Self::SearchLimit => refusal(limits::search_limit()),
-            Self::Locked => refusal(Refusal::new(
-                423,
-                "The object type is locked by other writes. Try again later.",
-            )),
+            Self::Locked => refusal(locks::locked()),
             Self::Migrating => refusal(Refusal::new(
                 477,
                 "This account is being migrated to another data centre.",

@@ -43,7 +43,16 @@ pub(crate) struct Reference {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TypeReference {
     pub(crate) association_category: Category,
+    /// A number, or the same as text.
+    #[serde(deserialize_with = "loose_number")]
     pub(crate) association_type_id: u32,
+}
+
+fn loose_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let text = LooseText::deserialize(deserializer)?;
+    text.0
+        .parse()
+        .map_err(|_| serde::de::Error::custom("Cannot deserialize value of type `int` from String"))
 }
 
 /// Properties above which repeated names are looked for with a map instead of one by one.

@@ -37,31 +37,43 @@ mod settings;
 mod policies;
 mod portal;
 mod routes;
+mod setup;
+mod switches;
 mod urls;
 
 mod access;
 mod account;
 mod faults;
 mod limits;
+mod locks;
 mod oauth;
+mod pkce;
 mod spoil;
 
 mod association_calls;
 mod batch;
+mod event_calls;
 mod inputs;
+mod list_calls;
+mod merges;
 mod property_calls;
 mod search;
 mod singles;
+mod usage;
 mod writes;
 
 mod associations;
 mod catalogue;
 mod emails;
+mod events;
 mod history;
+mod lists;
 mod objects;
+mod pipelines;
 mod properties;
 mod property;
 mod records;
+mod schemas;
 mod stored;
 mod values;
 mod views;
@@ -73,11 +85,18 @@ mod inspect;
 #[cfg(test)]
 mod tests;
 
+pub use associations::AssociationChange;
 pub use calls::{CallEntry, EndpointSummary, Summary};
+pub use events::{Occurrence, Tally};
 pub use faults::{Canned, Effect, FaultRule, Faults, Matcher};
 pub use history::{RecordHistory, Write};
-pub use inspect::{AssociationSnapshot, RecordSnapshot};
+pub use inspect::{
+    AssociationSnapshot, EventSnapshot, ListSnapshot, OAuthSnapshot, RecordSnapshot,
+};
+pub use limits::WindowReport;
 pub use objects::ObjectType;
 pub use portal::Portal;
 pub use server::{SimError, Simulator};
 pub use settings::{OAuthApp, SimSettings, TokenSpec};
+pub use setup::SetupCall;
+pub use switches::{Condition, Foreign, Lock, Switches};

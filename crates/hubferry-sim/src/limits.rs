@@ -1,12 +1,17 @@
 //! Rolling rate limits: never more than N calls in any window of a length, refused calls counted like all others.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::answer::Refusal;
+use crate::records::millis;
 use crate::settings::SimSettings;
+use crate::switches::Foreign;
 
 /// Which limit a call draws on besides the daily one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +22,8 @@ pub(crate) enum Bucket {
     Search,
     /// Association batches and labels per ten seconds.
     Associations,
+    /// Event sends per second.
+    Events,
     /// Neither counted nor limited (tokens).
     Free,
 }
@@ -32,6 +39,9 @@ pub(crate) struct Standing {
     pub(crate) refused: Option<Refusal>,
 }
 
+/// Arrivals kept for inspection per limit; older ones are dropped so that a long run stays small.
+const LONGEST_HISTORY: usize = 200_000;
+
 /// Counts arrivals of the last `length`.
 #[derive(Debug)]
 struct Window {
@@ -39,6 +49,31 @@ struct Window {
     limit: usize,
     arrivals: VecDeque<Duration>,
     most: usize,
+    most_at: Duration,
+    counted: u64,
+    refused: u64,
+    /// Whole milliseconds of every arrival.
+    history: VecDeque<u32>,
+}
+
+/// What one limit has seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WindowReport {
+    /// Calls allowed in any window.
+    pub limit: usize,
+    /// Length of the window in milliseconds.
+    pub window_ms: u64,
+    /// Calls that arrived.
+    pub counted: u64,
+    /// Calls refused by this limit.
+    pub refused: u64,
+    /// The most calls in any window since the start.
+    pub worst: usize,
+    /// When that window ended, in milliseconds since the start.
+    pub worst_at_ms: u64,
+    /// Arrivals in milliseconds since the start, the latest 200,000; only when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times: Option<Vec<u32>>,
 }
 
 impl Window {
@@ -48,11 +83,15 @@ impl Window {
             limit: usize::try_from(limit).unwrap_or(usize::MAX),
             arrivals: VecDeque::new(),
             most: 0,
+            most_at: Duration::ZERO,
+            counted: 0,
+            refused: 0,
+            history: VecDeque::new(),
         }
     }
 
-    /// Counts one arrival. True when it is within the limit.
-    fn arrive(&mut self, now: Duration) -> bool {
+    /// Counts one arrival. True when it is within what others leave of the limit.
+    fn arrive(&mut self, now: Duration, taken: usize) -> bool {
         while self
             .arrivals
             .front()
@@ -61,12 +100,37 @@ impl Window {
             self.arrivals.pop_front();
         }
         self.arrivals.push_back(now);
-        self.most = self.most.max(self.arrivals.len());
-        self.arrivals.len() <= self.limit
+        if self.arrivals.len() > self.most {
+            self.most = self.arrivals.len();
+            self.most_at = now;
+        }
+        self.counted += 1;
+        if self.history.len() == LONGEST_HISTORY {
+            self.history.pop_front();
+        }
+        self.history
+            .push_back(u32::try_from(now.as_millis()).unwrap_or(u32::MAX));
+        let within = self.arrivals.len().saturating_add(taken) <= self.limit;
+        self.refused += u64::from(!within);
+        within
     }
 
-    fn remaining(&self) -> usize {
-        self.limit.saturating_sub(self.arrivals.len())
+    fn remaining(&self, taken: usize) -> usize {
+        self.limit
+            .saturating_sub(self.arrivals.len())
+            .saturating_sub(taken)
+    }
+
+    fn report(&self, with_times: bool) -> WindowReport {
+        WindowReport {
+            limit: self.limit,
+            window_ms: millis(self.length),
+            counted: self.counted,
+            refused: self.refused,
+            worst: self.most,
+            worst_at_ms: millis(self.most_at),
+            times: with_times.then(|| self.history.iter().copied().collect()),
+        }
     }
 }
 
@@ -76,26 +140,61 @@ pub(crate) struct Meters {
     burst: Window,
     search: Window,
     associations: Window,
+    events: Window,
     day: i64,
     used_today: u32,
     daily: u32,
     enforced: bool,
     portal_id: u64,
+    seed: u64,
+    /// Another program on the same limits.
+    pub(crate) foreign: Foreign,
 }
 
 impl Meters {
     pub(crate) fn new(settings: &SimSettings) -> Self {
-        let ten_seconds = Duration::from_secs(10);
+        let (second, ten_seconds) = (Duration::from_secs(1), Duration::from_secs(10));
         Self {
             burst: Window::new(ten_seconds, settings.ten_seconds),
-            search: Window::new(Duration::from_secs(1), settings.search_per_second),
+            search: Window::new(second, settings.search_per_second),
             associations: Window::new(ten_seconds, settings.associations_ten_seconds),
+            events: Window::new(second, settings.events_per_second),
             day: i64::MIN,
             used_today: 0,
             daily: settings.daily,
             enforced: settings.limits_on,
             portal_id: settings.portal_id,
+            seed: settings.seed,
+            foreign: settings.switches.foreign,
         }
+    }
+
+    /// What each limit has seen, by name.
+    pub(crate) fn reports(&self, with_times: bool) -> BTreeMap<&'static str, WindowReport> {
+        BTreeMap::from([
+            ("ten_seconds", self.burst.report(with_times)),
+            ("search", self.search.report(with_times)),
+            ("associations", self.associations.report(with_times)),
+            ("events", self.events.report(with_times)),
+        ])
+    }
+
+    /// What the foreign program uses of a window just now.
+    fn taken(&self, bucket: Bucket, now: Duration) -> usize {
+        if self.foreign.share <= 0.0 {
+            return 0;
+        }
+        let limit = self.window(bucket).limit;
+        let part = match self.foreign.random {
+            false => 1.0,
+            true => StdRng::seed_from_u64(self.seed ^ now.as_secs()).random_range(0.0..=1.0),
+        };
+        let whole = (0..=limit).rev();
+        let uses = self.foreign.share.min(1.0) * part * limit as f64;
+        whole
+            .into_iter()
+            .find(|count| *count as f64 <= uses)
+            .unwrap_or(0)
     }
 
     /// Counts a call. `day` is the account's own; `daily_applies` is false for apps without a daily limit (OAuth).
@@ -113,11 +212,13 @@ impl Meters {
             self.day = day;
             self.used_today = 0;
         }
-        let within_window = self.window(bucket).arrive(now);
+        let taken = self.taken(bucket, now);
+        let daily_applies = daily_applies && bucket != Bucket::Events;
+        let within_window = self.window_mut(bucket).arrive(now, taken);
         if daily_applies {
             self.used_today = self.used_today.saturating_add(1);
         }
-        let within_day = !daily_applies || self.used_today <= self.daily;
+        let within_day = !daily_applies || self.all_used_today() <= self.daily;
         if !self.enforced {
             return Standing::default();
         }
@@ -127,7 +228,7 @@ impl Meters {
             (true, false) => Some(daily_limit()),
         };
         Standing {
-            headers: self.headers(bucket, daily_applies),
+            headers: self.headers(bucket, daily_applies, taken),
             refused,
         }
     }
@@ -152,22 +253,37 @@ impl Meters {
         self.used_today
     }
 
-    fn window(&mut self, bucket: Bucket) -> &mut Window {
+    /// The same with what the foreign program used.
+    pub(crate) fn all_used_today(&self) -> u32 {
+        self.used_today.saturating_add(self.foreign.used_today)
+    }
+
+    fn window(&self, bucket: Bucket) -> &Window {
+        match bucket {
+            Bucket::Search => &self.search,
+            Bucket::Associations => &self.associations,
+            Bucket::Events => &self.events,
+            Bucket::Burst | Bucket::Free => &self.burst,
+        }
+    }
+
+    fn window_mut(&mut self, bucket: Bucket) -> &mut Window {
         match bucket {
             Bucket::Search => &mut self.search,
             Bucket::Associations => &mut self.associations,
+            Bucket::Events => &mut self.events,
             Bucket::Burst | Bucket::Free => &mut self.burst,
         }
     }
 
     /// Search and association answers come without the burst headers (recordings).
-    fn headers(&self, bucket: Bucket, daily_applies: bool) -> Headers {
+    fn headers(&self, bucket: Bucket, daily_applies: bool, taken: usize) -> Headers {
         let mut headers = Headers::new();
         if daily_applies {
             headers.push(("X-HubSpot-RateLimit-Daily", self.daily.to_string()));
             headers.push((
                 "X-HubSpot-RateLimit-Daily-Remaining",
-                self.daily.saturating_sub(self.used_today).to_string(),
+                self.daily.saturating_sub(self.all_used_today()).to_string(),
             ));
         }
         if bucket == Bucket::Burst {
@@ -178,7 +294,7 @@ impl Meters {
             headers.push(("X-HubSpot-RateLimit-Max", self.burst.limit.to_string()));
             headers.push((
                 "X-HubSpot-RateLimit-Remaining",
-                self.burst.remaining().to_string(),
+                self.burst.remaining(taken).to_string(),
             ));
         }
         headers
@@ -187,6 +303,7 @@ impl Meters {
     fn refusal(&self, bucket: Bucket) -> Refusal {
         match bucket {
             Bucket::Search => search_limit(),
+            Bucket::Events => search_limit().with("policyName", "SECONDLY"),
             Bucket::Burst | Bucket::Free => burst_limit(self.portal_id),
             // What an association 429 names is not published; the same policy over another group is the closest reading.
             Bucket::Associations => ten_secondly("publicapi:associations", self.portal_id),

@@ -4,15 +4,18 @@
 //! decides who may go on, [`Portal::perform`] does what was asked. Nothing here waits or touches a socket.
 
 use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
-use crate::access::{self, Tokens};
+use crate::access::{self, Bearer, Tokens};
 use crate::account;
 use crate::answer::{Answer, Refusal, Reply};
 use crate::association_calls;
@@ -20,19 +23,32 @@ use crate::associations::Graph;
 use crate::batch;
 use crate::calls::{CallLog, Finished};
 use crate::catalogue;
+use crate::event_calls;
+use crate::events::EventBook;
 use crate::faults::{Effect, FaultBox, Faults, Suspect};
+use crate::inputs::WrittenProperties;
 use crate::limits::{Headers, Meters};
+use crate::list_calls;
+use crate::lists::Lists;
+use crate::locks::Locks;
+use crate::merges;
 use crate::oauth;
-use crate::objects::ObjectType;
-use crate::properties::PropertyBook;
+use crate::objects::{Names, ObjectType};
+use crate::pipelines::{self, Pipeline};
+use crate::policies::Product;
+use crate::properties::{PropertyBook, PropertyKey};
 use crate::property_calls;
 use crate::records::{Shelf, Stamp};
 use crate::routes::{BatchOp, Route};
+use crate::schemas::{self, Schemas};
 use crate::search;
 use crate::settings::SimSettings;
+use crate::setup::SetupCall;
 use crate::singles;
 use crate::spoil::{raw, with_anonymous_error, without_first_input, without_results};
+use crate::switches::Switches;
 use crate::urls::form;
+use crate::usage;
 
 /// The state behind a simulator, for inspection from inside the process.
 pub struct Portal {
@@ -53,11 +69,19 @@ impl fmt::Debug for Portal {
 
 /// What changes.
 pub(crate) struct State {
-    contacts: Drawer,
-    companies: Drawer,
+    drawers: BTreeMap<ObjectType, Drawer>,
+    pub(crate) names: Names,
+    pub(crate) schemas: Schemas,
+    pub(crate) pipelines: BTreeMap<ObjectType, Vec<Pipeline>>,
     pub(crate) graph: Graph,
+    pub(crate) lists: Lists,
+    pub(crate) events: EventBook,
+    /// Addresses nobody may write to any more.
+    pub(crate) blocked: BTreeSet<String>,
     pub(crate) meters: Meters,
+    pub(crate) locks: Locks,
     pub(crate) tokens: Tokens,
+    pub(crate) switches: Switches,
     pub(crate) faults: FaultBox,
     pub(crate) log: CallLog,
     pub(crate) chance: StdRng,
@@ -73,40 +97,66 @@ pub(crate) struct Drawer {
 
 impl State {
     fn new(settings: &SimSettings) -> Self {
-        let mut chance = StdRng::seed_from_u64(settings.seed);
-        let mut drawer = |object, base: u64| Drawer {
-            book: catalogue::book(object),
-            shelf: Shelf::new(
-                object,
-                base + chance.random_range(0..1_000_000_000),
-                settings.history,
-            ),
-        };
-        Self {
-            contacts: drawer(ObjectType::Contacts, 171_000_000_000),
-            companies: drawer(ObjectType::Companies, 38_000_000_000),
-            graph: Graph::new(),
+        let mut state = Self {
+            drawers: BTreeMap::new(),
+            names: Names::default(),
+            schemas: Schemas::new(),
+            pipelines: BTreeMap::new(),
+            graph: Graph::new(settings.history),
+            lists: Lists::default(),
+            events: EventBook::default(),
+            blocked: BTreeSet::new(),
             meters: Meters::new(settings),
+            locks: Locks::default(),
             tokens: Tokens::default(),
+            switches: settings.switches.clone(),
             faults: FaultBox::new(settings.faults.clone()),
             log: CallLog::default(),
-            chance,
+            chance: StdRng::seed_from_u64(settings.seed),
             calls: 0,
+        };
+        for object in ObjectType::standard() {
+            state.open_drawer(object, catalogue::book(object), settings);
+            state.pipelines.insert(object, pipelines::first(object));
+            pipelines::spread(&mut state, object);
         }
+        state
     }
 
+    /// Makes room for the records of a type.
+    pub(crate) fn open_drawer(
+        &mut self,
+        object: ObjectType,
+        book: PropertyBook,
+        settings: &SimSettings,
+    ) {
+        let base: u64 = match object {
+            ObjectType::Contacts => 171_000_000_000,
+            ObjectType::Companies => 38_000_000_000,
+            _ => 25_000_000_000,
+        };
+        let first_id = base + self.chance.random_range(0..1_000_000_000);
+        let shelf = Shelf::new(first_id, settings.history);
+        self.drawers.insert(object, Drawer { book, shelf });
+    }
+
+    /// Every object type, those of the account's own last.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = ObjectType> {
+        self.drawers.keys().copied()
+    }
+
+    /// # Panics
+    ///
+    /// Never for a type that [`Names`] resolved: each has a drawer from its first day on, deleted types too.
     pub(crate) fn drawer(&self, object: ObjectType) -> &Drawer {
-        match object {
-            ObjectType::Contacts => &self.contacts,
-            ObjectType::Companies => &self.companies,
-        }
+        let drawer = self.drawers.get(&object);
+        drawer.expect("object types are resolved before they are used")
     }
 
+    /// The same to change it.
     pub(crate) fn drawer_mut(&mut self, object: ObjectType) -> &mut Drawer {
-        match object {
-            ObjectType::Contacts => &mut self.contacts,
-            ObjectType::Companies => &mut self.companies,
-        }
+        let drawer = self.drawers.get_mut(&object);
+        drawer.expect("object types are resolved before they are used")
     }
 
     /// Removes a record and what it was joined to. False when there was none.
@@ -115,6 +165,7 @@ impl State {
         let gone = drawer.shelf.archive(&drawer.book, id);
         if gone {
             self.graph.forget(object, id);
+            self.lists.replace(object, id, None);
         }
         gone
     }
@@ -147,6 +198,7 @@ pub(crate) struct Arrived {
     endpoint: String,
     max_inputs: u64,
     headers: Headers,
+    bearer: Bearer,
     route: Result<Route, Refusal>,
     pub(crate) effects: Vec<Effect>,
 }
@@ -157,13 +209,82 @@ pub(crate) struct Visit<'a> {
     pub(crate) settings: &'a SimSettings,
     pub(crate) stamp: Stamp,
     pub(crate) query: Vec<(String, String)>,
+    bearer: &'a Bearer,
+    path: &'a str,
     body: &'a [u8],
     inputs: Cell<usize>,
 }
 
+/// What is done with a sensitive value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Touch {
+    Read,
+    Write,
+}
+
 impl<'a> Visit<'a> {
     pub(crate) fn state(&self) -> MutexGuard<'a, State> {
-        self.portal.lock()
+        let mut state = self.portal.lock();
+        state.graph.clock = self.stamp;
+        state
+    }
+
+    /// Whether this version holds record writes against the rules of the account.
+    pub(crate) fn strict(&self) -> bool {
+        self.path.contains("/2026-09/")
+    }
+
+    /// Values of a class other than `non_sensitive` need a scope of their own.
+    pub(crate) fn may_touch(
+        &self,
+        object: ObjectType,
+        class: Option<&str>,
+        touch: Touch,
+    ) -> Result<(), Refusal> {
+        let Some(class) = class.filter(|class| *class != "non_sensitive") else {
+            return Ok(());
+        };
+        let verb = match touch {
+            Touch::Read => "read",
+            Touch::Write => "write",
+        };
+        let scope = format!("crm.objects.{}.{class}.{verb}", object.scope());
+        // The specification spells them with a version.
+        let needed = [scope.clone(), format!("{scope}.v2")];
+        match self.bearer.has_any(&needed) {
+            true => Ok(()),
+            false => Err(access::missing_scopes(&[scope])),
+        }
+    }
+
+    /// Whether all of these values may be written.
+    pub(crate) fn may_write(
+        &self,
+        book: &PropertyBook,
+        properties: &WrittenProperties,
+    ) -> Result<(), Refusal> {
+        if self.bearer.scopes.is_none() {
+            return Ok(());
+        }
+        let found = properties.iter().filter_map(|(name, _)| book.find(name));
+        let class = book.sensitive(found.map(|(key, _)| key));
+        self.may_touch(book.object, class, Touch::Write)
+    }
+
+    /// Those of the properties whose values the caller may see.
+    pub(crate) fn readable(
+        &self,
+        book: &PropertyBook,
+        mut keys: Vec<PropertyKey>,
+    ) -> Vec<PropertyKey> {
+        if self.bearer.scopes.is_some() {
+            keys.retain(|key| {
+                let class = book.get(*key).sensitivity.as_str();
+                self.may_touch(book.object, Some(class), Touch::Read)
+                    .is_ok()
+            });
+        }
+        keys
     }
 
     /// The body as JSON of a shape.
@@ -190,11 +311,80 @@ impl<'a> Visit<'a> {
 impl Portal {
     /// An empty portal. `opened_ms` is the wall clock in epoch milliseconds.
     pub(crate) fn new(settings: SimSettings, opened_ms: i64) -> Self {
-        let state = Mutex::new(State::new(&settings));
-        Self {
+        let portal = Self {
+            state: Mutex::new(State::new(&settings)),
             settings,
             opened_ms,
-            state,
+        };
+        portal.set_up_first();
+        portal
+    }
+
+    fn set_up_first(&self) {
+        if let Err(refused) = self.set_up(&self.settings.setup, Duration::ZERO) {
+            let body = String::from_utf8_lossy(&refused.body).into_owned();
+            tracing::error!(
+                status = refused.status,
+                body,
+                "a call of the setup was refused"
+            );
+        }
+    }
+
+    /// Makes calls that nobody counts; the first refusal ends it.
+    pub(crate) fn set_up(&self, calls: &[SetupCall], now: Duration) -> Result<(), Answer> {
+        for call in calls {
+            let (path, query) = call.path.split_once('?').unwrap_or((&call.path, ""));
+            let route = Route::parse(&call.method, path, &self.lock().names)
+                .map_err(|refusal| refusal.into_answer("setup"))?;
+            let body = serde_json::to_vec(&call.body).unwrap_or_default();
+            let visit = Visit {
+                portal: self,
+                settings: &self.settings,
+                stamp: self.stamp(now, 0),
+                query: form(query),
+                bearer: &Bearer::default(),
+                path,
+                body: &body,
+                inputs: Cell::new(0),
+            };
+            let answer =
+                dispatch(&visit, &route).unwrap_or_else(|refusal| refusal.into_answer("setup"));
+            if !(200..300).contains(&answer.status) || answer.status == 207 {
+                return Err(answer);
+            }
+        }
+        Ok(())
+    }
+
+    /// Turns switches; keys that are not given stay.
+    pub(crate) fn turn(&self, changes: Map<String, Value>) -> Result<(), Refusal> {
+        let mut state = self.lock();
+        let turned = state.switches.turned(changes)?;
+        self.put_switches(&mut state, turned);
+        Ok(())
+    }
+
+    /// Replaces all switches.
+    pub fn switch(&self, switches: Switches) {
+        self.put_switches(&mut self.lock(), switches);
+    }
+
+    fn put_switches(&self, state: &mut State, switches: Switches) {
+        state.meters.foreign = switches.foreign;
+        state.switches = switches;
+    }
+
+    /// The random delay of one answer.
+    pub(crate) fn latency(&self) -> Duration {
+        let mut state = self.lock();
+        let switched = state.switches.latency_ms;
+        let switched =
+            switched.map(|(from, to)| Duration::from_millis(from)..Duration::from_millis(to));
+        let Range { start, end } = switched.unwrap_or_else(|| self.settings.latency.clone());
+        match end <= start {
+            true => start,
+            false => state.chance.random_range(start..end),
         }
     }
 
@@ -206,6 +396,7 @@ impl Portal {
     /// Empties the portal: records, associations, definitions, counts, limits, faults back to the first ones.
     pub fn reset(&self) {
         *self.lock() = State::new(&self.settings);
+        self.set_up_first();
     }
 
     /// Replaces the fault rules.
@@ -229,8 +420,8 @@ impl Portal {
     /// Counts a call and lets it pass the token, the limits, the scopes and the faults.
     pub(crate) fn arrive(&self, request: &Request, now: Duration) -> Arrived {
         let epoch_ms = self.epoch_ms(now);
-        let parsed = Route::parse(&request.method, &request.path);
         let mut state = self.lock();
+        let parsed = Route::parse(&request.method, &request.path, &state.names);
         state.calls += 1;
         let number = state.calls;
         let correlation_id = correlation_id(&mut state.chance);
@@ -239,8 +430,12 @@ impl Portal {
             Err(_) => ("unknown".to_owned(), 0),
         };
         let mut headers = Headers::new();
-        let route = parsed
-            .and_then(|route| self.admit(&mut state, route, request, now, epoch_ms, &mut headers));
+        let mut bearer = Bearer::default();
+        let route = parsed.and_then(|route| {
+            let admitted = self.admit(&mut state, &route, request, now, epoch_ms, &mut headers)?;
+            bearer = admitted;
+            Ok(route)
+        });
         let effects = match &route {
             Ok(_) => {
                 let State { faults, chance, .. } = &mut *state;
@@ -261,6 +456,7 @@ impl Portal {
             endpoint,
             max_inputs,
             headers,
+            bearer,
             route,
             effects,
         }
@@ -269,16 +465,19 @@ impl Portal {
     fn admit(
         &self,
         state: &mut State,
-        route: Route,
+        route: &Route,
         request: &Request,
         now: Duration,
         epoch_ms: i64,
         headers: &mut Headers,
-    ) -> Result<Route, Refusal> {
+    ) -> Result<Bearer, Refusal> {
         if !route.needs_token() {
-            return Ok(route);
+            return Ok(Bearer::default());
         }
-        let bearer = access::bearer(
+        if state.switches.uninstalled {
+            return Err(access::invalid());
+        }
+        let mut bearer = access::bearer(
             &self.settings,
             &state.tokens,
             request.authorization.as_deref(),
@@ -291,8 +490,23 @@ impl Portal {
         if let Some(refusal) = standing.refused {
             return Err(refusal);
         }
-        access::permitted(&bearer, &route)?;
-        Ok(route)
+        if let Some(scopes) = &state.switches.scopes {
+            bearer.scopes = Some(scopes.clone());
+        }
+        if let (Some(object), Some(lock)) = (route.writes(), state.switches.lock) {
+            state.locks.pass(object, lock, now)?;
+        }
+        match route.product() {
+            Some(product @ Product::CustomEvents) if !state.switches.custom_events => {
+                return Err(access::missing_product(product));
+            }
+            Some(product @ Product::CustomObjects) if !state.switches.custom_objects => {
+                return Err(access::missing_product(product));
+            }
+            _ => (),
+        }
+        access::permitted(&bearer, route)?;
+        Ok(bearer)
     }
 
     /// Does what was asked, as far as the faults let it, and writes the call into the log.
@@ -374,6 +588,8 @@ impl Portal {
             settings: &self.settings,
             stamp: self.stamp(now, arrived.number),
             query: form(&request.query),
+            bearer: &arrived.bearer,
+            path: &request.path,
             body: &body,
             inputs: Cell::new(0),
         };
@@ -424,8 +640,23 @@ fn dispatch(visit: &Visit<'_>, route: &Route) -> Reply {
         Route::PropertyBatch(object, op) => property_calls::batch(visit, *object, *op),
         Route::Groups(object, verb) => property_calls::groups(visit, *object, *verb),
         Route::Group(object, name, verb) => property_calls::group(visit, *object, name, *verb),
+        Route::Merge(object) => merges::merge(visit, *object),
+        Route::Forget => merges::forget(visit),
+        Route::Schemas(verb) => schemas::schemas(visit, *verb),
+        Route::Schema(object, verb) => schemas::schema(visit, *object, *verb),
+        Route::SchemaBatch => schemas::batch_read(visit),
+        Route::SchemaAssociation(_) => schemas::associate(visit),
+        Route::Pipelines(object, verb) => pipelines::pipelines(visit, *object, *verb),
+        Route::Pipeline { object, id, stages } => pipelines::pipeline(visit, *object, id, *stages),
+        Route::Lists(call) => list_calls::lists(visit, call),
+        Route::Events(call) => event_calls::events(visit, call),
+        Route::PairLimits(call) => usage::pair_limits(visit, *call),
+        Route::Usage(call) => usage::usage(visit, *call),
         Route::AccountDetails => account::details(visit),
         Route::AccountUsage => account::usage(visit),
+        Route::Authorize => oauth::authorize(visit),
+        Route::Revoke => oauth::revoke(visit),
+        Route::DropRefreshToken(token) => oauth::drop_refresh_token(visit, token),
         Route::Token => oauth::token(visit),
         Route::Introspect => oauth::introspect(visit),
         Route::TokenInfo(token) => oauth::token_info(visit, token),

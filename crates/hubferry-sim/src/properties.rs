@@ -1,6 +1,6 @@
 //! Property definitions and property groups of one object type.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,9 @@ use crate::property::{FieldType, Property, PropertyOption, Role, ValueType};
 
 /// Unique-value properties allowed per object type, HubSpot's own not counted.
 const MOST_UNIQUE: usize = 10;
+
+/// Classes of sensitivity.
+const SENSITIVITIES: [&str; 3] = ["non_sensitive", "sensitive", "highly_sensitive"];
 
 /// A property's place in its book. It stays the same as long as the book lives, archived or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +45,21 @@ pub(crate) struct PropertyCreate {
     form_field: Option<bool>,
     #[serde(default)]
     data_sensitivity: Option<String>,
+    #[serde(default)]
+    external_options: Option<bool>,
+}
+
+impl PropertyCreate {
+    /// The same in a group, unless it names one.
+    pub(crate) fn in_group(mut self, group: &str) -> Self {
+        self.group_name.get_or_insert_with(|| group.to_owned());
+        self
+    }
+
+    /// The class of sensitivity asked for.
+    pub(crate) fn sensitivity(&self) -> &str {
+        self.data_sensitivity.as_deref().unwrap_or("non_sensitive")
+    }
 }
 
 /// The body of a property patch. What it does not name stays.
@@ -76,10 +94,30 @@ fn no_order() -> i64 {
     -1
 }
 
+/// What an object type shows, needs and searches by itself; property names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Habits<'a> {
+    /// Shown after a write.
+    pub(crate) written: &'a [&'a str],
+    /// Shown by a read.
+    pub(crate) read: &'a [&'a str],
+    /// A new record needs one of these.
+    pub(crate) one_of: &'a [&'a str],
+    /// Looked at by a free text search.
+    pub(crate) searched: &'a [&'a str],
+}
+
 /// All definitions of one object type.
 #[derive(Debug, Clone)]
 pub(crate) struct PropertyBook {
     pub(crate) object: ObjectType,
+    /// See [`Habits`].
+    pub(crate) written: Vec<PropertyKey>,
+    pub(crate) read: Vec<PropertyKey>,
+    pub(crate) one_of: Vec<PropertyKey>,
+    pub(crate) searched: Vec<PropertyKey>,
+    /// A new record needs all of these.
+    pub(crate) required: Vec<PropertyKey>,
     properties: Vec<Property>,
     by_name: HashMap<Arc<str>, PropertyKey>,
     groups: Vec<PropertyGroup>,
@@ -99,6 +137,11 @@ impl PropertyBook {
             .collect();
         Self {
             object,
+            written: Vec::new(),
+            read: Vec::new(),
+            one_of: Vec::new(),
+            searched: Vec::new(),
+            required: Vec::new(),
             properties: Vec::new(),
             by_name: HashMap::new(),
             groups,
@@ -111,6 +154,20 @@ impl PropertyBook {
         self.by_name.insert(property.name.clone(), key);
         self.properties.push(property);
         key
+    }
+
+    /// Takes over the habits of an object type; names it does not define are left out.
+    pub(crate) fn learn(&mut self, habits: Habits<'_>) {
+        self.written = self.keys_of(habits.written);
+        self.read = self.keys_of(habits.read);
+        self.one_of = self.keys_of(habits.one_of);
+        self.searched = self.keys_of(habits.searched);
+    }
+
+    /// The keys of the names that are defined.
+    pub(crate) fn keys_of(&self, names: &[&str]) -> Vec<PropertyKey> {
+        let found = names.iter().filter_map(|name| self.find(name));
+        found.map(|(key, _)| key).collect()
     }
 
     /// A definition that is not archived.
@@ -137,6 +194,27 @@ impl PropertyBook {
     /// Definitions, archived or not, in the order they were made.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Property> {
         self.properties.iter()
+    }
+
+    /// Properties of the account's own that are not archived.
+    pub(crate) fn own(&self) -> usize {
+        let own = self.properties.iter();
+        own.filter(|one| !one.built_in && !one.archived).count()
+    }
+
+    /// Replaces the options of every property with a role.
+    pub(crate) fn set_options(&mut self, role: Role, options: Vec<PropertyOption>) {
+        for property in &mut self.properties {
+            if property.role == role {
+                property.options.clone_from(&options);
+            }
+        }
+    }
+
+    /// The first property among these that only some tokens may see or write, by class.
+    pub(crate) fn sensitive(&self, keys: impl Iterator<Item = PropertyKey>) -> Option<&str> {
+        let mut classes = keys.map(|key| self.get(key).sensitivity.as_str());
+        classes.find(|class| *class != "non_sensitive")
     }
 
     /// Creates a property, or restores an archived one of that name.
@@ -199,6 +277,27 @@ impl PropertyBook {
                 "At most {MOST_UNIQUE} properties with unique values are allowed"
             )));
         }
+        let sensitivity = body
+            .data_sensitivity
+            .unwrap_or_else(|| "non_sensitive".to_owned());
+        if !SENSITIVITIES.contains(&sensitivity.as_str()) {
+            return Err(Refusal::validation(format!(
+                "'{sensitivity}' is not a valid dataSensitivity"
+            )));
+        }
+        let enumerated = value_type == ValueType::Enumeration;
+        if enumerated && body.options.is_empty() && body.external_options != Some(true) {
+            return Err(Refusal::validation(format!(
+                "Property '{name}' is an enumeration and needs options"
+            )));
+        }
+        let options = body.options.iter();
+        let values: HashSet<&str> = options.map(|option| option.value.as_str()).collect();
+        if values.len() < body.options.len() {
+            return Err(Refusal::validation(format!(
+                "The options of property '{name}' must have different values"
+            )));
+        }
         Ok(Property {
             name: name.into(),
             label,
@@ -214,9 +313,7 @@ impl PropertyBook {
             form_field: body.form_field.unwrap_or(false),
             built_in: false,
             archived: false,
-            sensitivity: body
-                .data_sensitivity
-                .unwrap_or_else(|| "non_sensitive".to_owned()),
+            sensitivity,
             role: Role::Plain,
             visible_from,
             created_ms: at_ms,

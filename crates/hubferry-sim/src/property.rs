@@ -79,6 +79,11 @@ pub(crate) enum Role {
     CreatedAt,
     UpdatedAt,
     RecordId,
+    /// The records that were merged into this one.
+    MergedIds,
+    /// The stage of a pipeline.
+    Stage,
+    Pipeline,
 }
 
 /// One allowed value of an enumeration.
@@ -132,7 +137,8 @@ impl Property {
             "name": &*self.name, "label": self.label, "type": self.value_type, "fieldType": self.field_type,
             "groupName": self.group, "description": self.description, "options": self.options,
             "displayOrder": self.display_order, "hasUniqueValue": self.unique, "hidden": self.hidden,
-            "formField": self.form_field, "calculated": false, "externalOptions": false,
+            "formField": self.form_field, "calculated": self.field_type == FieldType::CalculationEquation,
+            "externalOptions": &*self.name == "hubspot_owner_id",
             "hubspotDefined": self.built_in, "dataSensitivity": self.sensitivity, "archived": self.archived,
             "createdAt": iso(self.created_ms), "updatedAt": iso(self.updated_ms),
             "modificationMetadata": {

@@ -1,12 +1,14 @@
 //! Property and property group endpoints.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Refusal, Reply};
 use crate::batch::{Batch, envelope, nothing_done};
 use crate::objects::ObjectType;
-use crate::portal::Visit;
+use crate::portal::{State, Touch, Visit};
 use crate::properties::{PropertyCreate, PropertyGroup, PropertyPatch, unknown_property};
 use crate::routes::{BatchOp, Verb};
 use crate::urls::field;
@@ -28,14 +30,37 @@ pub(crate) fn properties(visit: &Visit<'_>, object: ObjectType, verb: Verb) -> R
 }
 
 fn create(visit: &Visit<'_>, object: ObjectType, body: PropertyCreate) -> Result<Value, Refusal> {
-    let visible_from = visit
-        .stamp
-        .since
-        .saturating_add(visit.settings.property_delay);
     let mut state = visit.state();
+    allowed(visit, &state, object, &body)?;
+    let visible_from = visible_from(visit, &state);
     let book = &mut state.drawer_mut(object).book;
     let key = book.create(body, visible_from, visit.stamp.at_ms)?;
     Ok(book.get(key).to_json())
+}
+
+fn visible_from(visit: &Visit<'_>, state: &State) -> Duration {
+    let switched = state.switches.property_delay_ms.map(Duration::from_millis);
+    let delay = switched.unwrap_or(visit.settings.property_delay);
+    visit.stamp.since.saturating_add(delay)
+}
+
+/// Sensitive properties need a scope of their own, and the account has room for so many.
+fn allowed(
+    visit: &Visit<'_>,
+    state: &State,
+    object: ObjectType,
+    body: &PropertyCreate,
+) -> Result<(), Refusal> {
+    visit.may_touch(object, Some(body.sensitivity()), Touch::Write)?;
+    let most = state.switches.most_properties;
+    if most.is_some_and(|most| state.drawer(object).book.own() >= most) {
+        return Err(Refusal::validation(format!(
+            "The object type {} has reached its limit of custom properties",
+            object.name()
+        ))
+        .with("subCategory", "Properties.PROPERTY_LIMIT_REACHED"));
+    }
+    Ok(())
 }
 
 /// One call lists one class of sensitivity, archived ones or live ones.
@@ -105,18 +130,28 @@ fn inputs<T: serde::de::DeserializeOwned>(visit: &Visit<'_>) -> Result<Option<Ve
     Ok(body.inputs)
 }
 
+/// All or nothing, unless a switch lets good inputs through.
 fn batch_create(visit: &Visit<'_>, object: ObjectType) -> Reply {
     let Some(inputs) = inputs::<PropertyCreate>(visit)? else {
         return Ok(nothing_done(201, &visit.stamp));
     };
-    let mut results = Vec::new();
+    let mut state = visit.state();
+    let visible_from = visible_from(visit, &state);
+    let mut book = state.drawer(object).book.clone();
+    let mut results = Vec::with_capacity(inputs.len());
     let mut errors = Vec::new();
     for input in inputs {
-        match create(visit, object, input) {
-            Ok(created) => results.push(created),
-            Err(refusal) => errors.push(refusal.into_entry()),
+        let made = allowed(visit, &state, object, &input)
+            .and_then(|()| book.create(input, visible_from, visit.stamp.at_ms));
+        match made {
+            Ok(key) => results.push(book.get(key).to_json()),
+            Err(refusal) if state.switches.property_batch_partial => {
+                errors.push(refusal.into_entry());
+            }
+            Err(refusal) => return Err(refusal),
         }
     }
+    state.drawer_mut(object).book = book;
     Ok(envelope(201, results, errors, &visit.stamp))
 }
 

@@ -6,14 +6,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use crate::answer::Refusal;
 use crate::history::{RecordHistory, Write};
 use crate::inputs::WrittenProperties;
-use crate::objects::ObjectType;
 use crate::properties::{PropertyBook, PropertyKey};
 use crate::property::Role;
 use crate::stored::Stored;
 use crate::values::{BadValue, Change, check, iso};
 use crate::views::RecordView;
+
+/// Identities one contact may have, by merges.
+const MOST_IDENTITIES: usize = 250;
 
 /// When and by which call something happens.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,6 +41,8 @@ struct Record {
     created_ms: i64,
     updated_ms: i64,
     archived: bool,
+    /// Forgotten for good.
+    purged: bool,
 }
 
 /// Which properties of a record to show.
@@ -52,10 +57,11 @@ pub(crate) enum Wanted<'a> {
 /// All records of one object type.
 #[derive(Debug)]
 pub(crate) struct Shelf {
-    object: ObjectType,
     first_id: u64,
     records: Vec<Record>,
     live: usize,
+    /// The record that answers for one that was merged into it.
+    merged: HashMap<u64, u64>,
     unique: HashMap<PropertyKey, HashMap<Box<str>, u64>>,
     /// Case-folded values of properties that were searched with EQ or IN, built at the first such search.
     searched: HashMap<PropertyKey, HashMap<Box<str>, Vec<u64>>>,
@@ -63,10 +69,10 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
-    pub(crate) fn new(object: ObjectType, first_id: u64, keep_history: bool) -> Self {
+    pub(crate) fn new(first_id: u64, keep_history: bool) -> Self {
         Self {
-            object,
             first_id,
+            merged: HashMap::new(),
             records: Vec::new(),
             live: 0,
             unique: HashMap::new(),
@@ -88,15 +94,31 @@ impl Shelf {
             .map(|(id, _)| id)
     }
 
-    /// A live record by the text of its id.
+    /// A live record by the text of its id, or of the id of a record that was merged into it.
     pub(crate) fn parse_id(&self, text: &str) -> Option<u64> {
-        let id = text.trim().parse().ok()?;
+        let mut id = text.trim().parse().ok()?;
+        while let Some(survivor) = self.merged.get(&id) {
+            id = *survivor;
+        }
         self.record(id).map(|_| id)
     }
 
-    /// Whether a live record has this id.
-    pub(crate) fn exists(&self, id: u64) -> bool {
-        self.record(id).is_some()
+    /// An archived record by the text of its id.
+    pub(crate) fn parse_archived(&self, text: &str) -> Option<u64> {
+        let id = text.trim().parse().ok()?;
+        let found = self.records.get(self.place(id)?)?;
+        let restorable = found.archived && !found.purged && !self.merged.contains_key(&id);
+        restorable.then_some(id)
+    }
+
+    /// Archived records, oldest first.
+    pub(crate) fn archived_ids(&self) -> impl Iterator<Item = u64> {
+        let ids = self.first_id..;
+        ids.zip(&self.records)
+            .filter(|(id, record)| {
+                record.archived && !record.purged && !self.merged.contains_key(id)
+            })
+            .map(|(id, _)| id)
     }
 
     /// The record that owns a value of an identifying property. Emails are folded and secondary ones count.
@@ -168,6 +190,7 @@ impl Shelf {
             created_ms: stamp.at_ms,
             updated_ms: stamp.at_ms,
             archived: false,
+            purged: false,
         });
         self.live += 1;
         self.apply(book, id, changes, stamp);
@@ -270,6 +293,118 @@ impl Shelf {
         true
     }
 
+    /// Brings an archived record back. False when there is none, or when another record owns one of its values by now.
+    pub(crate) fn restore(&mut self, book: &PropertyBook, id: u64) -> bool {
+        let Some(place) = self.place(id) else {
+            return false;
+        };
+        if self.parse_archived(&id.to_string()).is_none() {
+            return false;
+        }
+        let values = self.records[place].values.clone();
+        let claims: Vec<UniqueValue> = values
+            .iter()
+            .flat_map(|(key, value)| identifying(book, key, value))
+            .collect();
+        if self.conflict(Some(id), &claims).is_some() {
+            return false;
+        }
+        self.records[place].archived = false;
+        self.live += 1;
+        for (key, value) in values.iter() {
+            self.remember(book, id, key, value);
+        }
+        true
+    }
+
+    /// Forgets the values of an archived record for good.
+    pub(crate) fn purge(&mut self, id: u64) {
+        let place = self.place(id);
+        if let Some(record) = place.and_then(|place| self.records.get_mut(place)) {
+            record.purged = true;
+            record.values = Stored::default();
+        }
+        if let Some(history) = &mut self.history {
+            history.remove(&id);
+        }
+    }
+
+    /// Makes one record of two: values of `primary` win, further addresses are kept. Returns the id of the survivor.
+    pub(crate) fn merge(
+        &mut self,
+        book: &PropertyBook,
+        primary: u64,
+        other: u64,
+        new_id: bool,
+        stamp: Stamp,
+    ) -> Result<u64, Refusal> {
+        let ids = |id: u64| {
+            let older = book
+                .role(Role::MergedIds)
+                .and_then(|key| self.value(id, key))
+                .map(str::to_owned);
+            older.into_iter().chain([id.to_string()])
+        };
+        let mut merged: Vec<String> = ids(other).collect();
+        if new_id {
+            merged.extend(ids(primary));
+        } else {
+            merged.extend(ids(primary).filter(|id| *id != primary.to_string()));
+        }
+        let merged = merged.join(";");
+        if merged.split(';').count() > MOST_IDENTITIES {
+            return Err(Refusal::new(
+                414,
+                format!("Cannot have more than {MOST_IDENTITIES} identities on a profile"),
+            ));
+        }
+        let changes = self.united(book, primary, other, &merged);
+        self.archive(book, other);
+        self.merged.insert(other, primary);
+        if new_id {
+            self.archive(book, primary);
+            let survivor = self.create(book, changes, stamp);
+            self.merged.insert(primary, survivor);
+            return Ok(survivor);
+        }
+        self.apply(book, primary, changes, stamp);
+        Ok(primary)
+    }
+
+    /// All values of two records as changes to the first.
+    fn united(&self, book: &PropertyBook, primary: u64, other: u64, merged: &str) -> Changes {
+        let mut united: BTreeMap<PropertyKey, Box<str>> = BTreeMap::new();
+        let mut addresses: Vec<&str> = Vec::new();
+        for id in [primary, other] {
+            for key in book.keys() {
+                let Some(value) = self.value(id, key) else {
+                    continue;
+                };
+                if matches!(book.get(key).role, Role::Email | Role::AdditionalEmails) {
+                    addresses.extend(value.split(';'));
+                }
+                united.entry(key).or_insert_with(|| value.into());
+            }
+        }
+        if let (Some(email), Some(further)) =
+            (book.role(Role::Email), book.role(Role::AdditionalEmails))
+        {
+            let first = united.get(&email).cloned();
+            addresses.retain(|one| Some(*one) != first.as_deref());
+            addresses.dedup();
+            if !addresses.is_empty() {
+                united.insert(further, addresses.join(";").into());
+            }
+        }
+        if let Some(key) = book.role(Role::MergedIds) {
+            united.insert(key, merged.into());
+        }
+        let changes = united.into_iter();
+        changes
+            .map(|(key, value)| (key, Change::Set(value)))
+            .collect()
+    }
+
     /// A stored value.
     pub(crate) fn value(&self, id: u64, key: PropertyKey) -> Option<&str> {
         let record = self.record(id)?;
@@ -320,35 +455,9 @@ impl Shelf {
 
     /// A record as the API shows it.
     pub(crate) fn view(&self, book: &PropertyBook, id: u64, wanted: Wanted<'_>) -> RecordView {
-        let (asked, defaults): (&[PropertyKey], &[&str]) = match (wanted, self.object) {
-            (Wanted::Written(keys), ObjectType::Contacts) => (
-                keys,
-                &["email", "createdate", "lastmodifieddate", "hs_object_id"],
-            ),
-            (Wanted::Written(keys), ObjectType::Companies) => {
-                (keys, &["createdate", "hs_lastmodifieddate", "hs_object_id"])
-            }
-            (Wanted::Named(keys), ObjectType::Contacts) => (
-                keys,
-                &[
-                    "createdate",
-                    "email",
-                    "firstname",
-                    "hs_object_id",
-                    "lastmodifieddate",
-                    "lastname",
-                ],
-            ),
-            (Wanted::Named(keys), ObjectType::Companies) => (
-                keys,
-                &[
-                    "name",
-                    "domain",
-                    "createdate",
-                    "hs_lastmodifieddate",
-                    "hs_object_id",
-                ],
-            ),
+        let (asked, defaults) = match wanted {
+            Wanted::Written(keys) => (keys, &book.written),
+            Wanted::Named(keys) => (keys, &book.read),
         };
         let lifecycle = match wanted {
             Wanted::Written(_) => book
@@ -359,12 +468,7 @@ impl Shelf {
         };
         let mut keys = asked.to_vec();
         keys.extend(lifecycle);
-        keys.extend(
-            defaults
-                .iter()
-                .filter_map(|name| book.find(name))
-                .map(|(key, _)| key),
-        );
+        keys.extend_from_slice(defaults);
         keys.sort_unstable();
         keys.dedup();
         let properties = keys
@@ -379,6 +483,7 @@ impl Shelf {
             properties,
             created_ms,
             updated_ms,
+            archived: false,
             new: None,
             trace: None,
         }
@@ -406,13 +511,43 @@ impl Shelf {
             .collect()
     }
 
+    /// An archived record as the API shows it: only what it held.
+    pub(crate) fn archived_view(
+        &self,
+        book: &PropertyBook,
+        id: u64,
+        asked: &[PropertyKey],
+    ) -> Option<RecordView> {
+        let record = self.records.get(self.place(id)?)?;
+        let mut keys = [asked, &book.read].concat();
+        keys.sort_unstable();
+        keys.dedup();
+        let shown = keys.iter().map(|key| {
+            let value = record.values.get(*key).map(str::to_owned);
+            (book.get(*key).name.clone(), value)
+        });
+        Some(RecordView {
+            id,
+            properties: shown.collect(),
+            created_ms: record.created_ms,
+            updated_ms: record.updated_ms,
+            archived: true,
+            new: None,
+            trace: None,
+        })
+    }
+
+    fn place(&self, id: u64) -> Option<usize> {
+        usize::try_from(id.checked_sub(self.first_id)?).ok()
+    }
+
     fn record(&self, id: u64) -> Option<&Record> {
-        let place = usize::try_from(id.checked_sub(self.first_id)?).ok()?;
-        self.records.get(place).filter(|record| !record.archived)
+        let found = self.records.get(self.place(id)?);
+        found.filter(|record| !record.archived)
     }
 
     fn record_mut(&mut self, id: u64) -> Option<&mut Record> {
-        let place = usize::try_from(id.checked_sub(self.first_id)?).ok()?;
+        let place = self.place(id)?;
         self.records
             .get_mut(place)
             .filter(|record| !record.archived)
@@ -512,7 +647,7 @@ mod tests {
         fn new() -> Self {
             Self {
                 book: catalogue::book(ObjectType::Contacts),
-                shelf: Shelf::new(ObjectType::Contacts, 500, true),
+                shelf: Shelf::new(500, true),
             }
         }
 

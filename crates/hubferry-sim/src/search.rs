@@ -2,6 +2,8 @@
 //!
 //! EQ and IN use an index; a search without either looks at every record of the type.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -88,10 +90,11 @@ pub(crate) fn search(visit: &Visit<'_>, object: ObjectType) -> Reply {
         )));
     }
     let mut state = visit.state();
+    let switched = state.switches.search_lag_ms.map(Duration::from_millis);
+    let lag = switched.unwrap_or(visit.settings.search_lag);
+    let newest = visit.stamp.at_ms - i64::try_from(lag.as_millis()).unwrap_or(i64::MAX);
     let Drawer { book, shelf } = state.drawer_mut(object);
     let groups = filters(book, &body.filter_groups)?;
-    let newest = visit.stamp.at_ms
-        - i64::try_from(visit.settings.search_lag.as_millis()).unwrap_or(i64::MAX);
     let mut ids = candidates(shelf, &groups);
     ids.retain(|id| {
         shelf
@@ -104,15 +107,11 @@ pub(crate) fn search(visit: &Visit<'_>, object: ObjectType) -> Reply {
             && body
                 .query
                 .as_deref()
-                .is_none_or(|query| mentions(object, book, shelf, *id, query))
+                .is_none_or(|query| mentions(book, shelf, *id, query))
     });
     sort(book, shelf, &mut ids, body.sorts.first())?;
-    let keys: Vec<PropertyKey> = body
-        .properties
-        .iter()
-        .filter_map(|name| book.find(name))
-        .map(|(key, _)| key)
-        .collect();
+    let names: Vec<&str> = body.properties.iter().map(String::as_str).collect();
+    let keys = visit.readable(book, book.keys_of(&names));
     let total = ids.len();
     let results: Vec<_> = ids
         .iter()
@@ -309,26 +308,10 @@ fn compare(value: &str, other: &str) -> std::cmp::Ordering {
 }
 
 /// Free text search over the default searchable properties.
-fn mentions(object: ObjectType, book: &PropertyBook, shelf: &Shelf, id: u64, query: &str) -> bool {
-    let names: &[&str] = match object {
-        ObjectType::Contacts => &[
-            "firstname",
-            "lastname",
-            "email",
-            "phone",
-            "hs_additional_emails",
-            "company",
-        ],
-        ObjectType::Companies => &["name", "domain", "website", "phone"],
-    };
+fn mentions(book: &PropertyBook, shelf: &Shelf, id: u64, query: &str) -> bool {
     let wanted = query.to_lowercase();
-    let values = names
-        .iter()
-        .filter_map(|name| book.find(name))
-        .filter_map(|(key, _)| shelf.value(id, key));
-    values
-        .into_iter()
-        .any(|value| value.to_lowercase().contains(&wanted))
+    let mut values = book.searched.iter().filter_map(|key| shelf.value(id, *key));
+    values.any(|value| value.to_lowercase().contains(&wanted))
 }
 
 /// By one rule, written as a name or as `{propertyName, direction}`; oldest first without one.

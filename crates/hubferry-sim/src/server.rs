@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +14,6 @@ use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderName, HeaderValue, Request as HttpRequest, Response, StatusCode, header};
 use axum::serve::{IncomingStream, Listener};
-use rand::RngExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -219,7 +217,7 @@ impl Drop for Pending<'_> {
 /// The call with all its delays; `None` when the connection shall be cut.
 async fn simulated(door: &Door, pending: &mut Pending<'_>) -> Option<Answer> {
     let effects = pending.arrived.effects.clone();
-    let half = half_latency(door);
+    let half = door.portal.latency() / 2;
     let extra = effects
         .iter()
         .fold(Duration::ZERO, |sum, effect| match effect {
@@ -243,14 +241,6 @@ async fn simulated(door: &Door, pending: &mut Pending<'_>) -> Option<Answer> {
     }
     pause(half).await;
     Some(answer)
-}
-
-fn half_latency(door: &Door) -> Duration {
-    let Range { start, end } = door.portal.settings.latency;
-    if end <= start {
-        return start / 2;
-    }
-    door.portal.lock().chance.random_range(start..end) / 2
 }
 
 async fn pause(duration: Duration) {

@@ -6,6 +6,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::faults::Faults;
+use crate::setup::{self, SetupCall};
+use crate::switches::Switches;
 
 /// How the simulated portal behaves. The default is a Free/Starter account with a private app on a free loopback
 /// port: 100 calls in any 10 s, 5 searches per second, no artificial delay, any token accepted.
@@ -21,6 +23,8 @@ pub struct SimSettings {
     pub search_per_second: u32,
     /// Association batch and label calls allowed in any rolling 10 s.
     pub associations_ten_seconds: u32,
+    /// Event sends allowed in any rolling second.
+    pub events_per_second: u32,
     /// Calls allowed per day of the account.
     pub daily: u32,
     /// Random delay before an answer: one half passes before the call takes effect, the other after it.
@@ -47,6 +51,25 @@ pub struct SimSettings {
     pub limits_on: bool,
     /// Whether every write is kept per record. Costs memory for each write.
     pub history: bool,
+    /// Behaviour that can be changed while the simulator runs.
+    pub switches: Switches,
+    /// Calls made to the portal before anybody else can.
+    pub setup: Vec<SetupCall>,
+}
+
+impl SimSettings {
+    /// An enterprise portal to try things on: an object type `p{portal_id}_pets` with the unique property `pet_id`;
+    /// deals with a second pipeline; `external_id`, unique, on deals, tickets and companies; the contact properties
+    /// `national_id` (sensitive) and `diagnosis` (highly sensitive); the labels "Decision maker" (inverse "Decided by")
+    /// and "Billing contact" between contacts and companies; the events `order_completed` and `page_viewed`; the lists
+    /// "Newsletter", "Key accounts" (manual), "Trial 2026" (snapshot) and "Active customers" (dynamic).
+    #[must_use]
+    pub fn sample() -> Self {
+        Self {
+            setup: setup::sample(),
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for SimSettings {
@@ -57,6 +80,7 @@ impl Default for SimSettings {
             ten_seconds: 100,
             search_per_second: 5,
             associations_ten_seconds: 100,
+            events_per_second: 1_250,
             daily: 250_000,
             latency: Duration::ZERO..Duration::ZERO,
             portal_id: 891_936_587,
@@ -70,6 +94,8 @@ impl Default for SimSettings {
             faults: Faults::default(),
             limits_on: true,
             history: true,
+            switches: Switches::default(),
+            setup: Vec::new(),
         }
     }
 }
@@ -99,7 +125,7 @@ pub struct OAuthApp {
     pub client_id: String,
     /// The app's client secret.
     pub client_secret: String,
-    /// Refresh tokens that work; they do not rotate.
+    /// Refresh tokens that work; they rotate only when a switch says so.
     pub refresh_tokens: Vec<String>,
     /// Authorization codes that can be exchanged, once each, for the first refresh token.
     pub codes: Vec<String>,

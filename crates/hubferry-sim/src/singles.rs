@@ -85,15 +85,9 @@ fn write(
     properties: &WrittenProperties,
     success: u16,
 ) -> Reply {
-    let prepared = prepare(
-        state,
-        object,
-        aim,
-        properties,
-        visit.stamp.since,
-        &mut Claimed::new(),
-    )
-    .map_err(|fault| fault.into_refusal(visit.settings.portal_id))?;
+    visit.may_write(&state.drawer(object).book, properties)?;
+    let prepared = prepare(state, object, aim, properties, visit, &mut Claimed::new())
+        .map_err(|fault| fault.into_refusal(visit.settings.portal_id))?;
     let keys = prepared.keys();
     let (id, _) = prepared.apply(state, object, visit.stamp);
     let drawer = state.drawer(object);
@@ -103,6 +97,15 @@ fn write(
 
 fn read(visit: &Visit<'_>, object: ObjectType, id: &str) -> Reply {
     let state = visit.state();
+    if field(&visit.query, "archived") == Some("true") {
+        let drawer = state.drawer(object);
+        let found = drawer.shelf.parse_archived(id);
+        let keys = asked(visit, &state, object);
+        let view = found.and_then(|id| drawer.shelf.archived_view(&drawer.book, id, &keys));
+        return view
+            .map(|view| Answer::json(200, &view))
+            .ok_or_else(Refusal::not_found);
+    }
     let id = found(visit, &state, object, id)?;
     let drawer = state.drawer(object);
     let view = drawer.shelf.view(
@@ -126,16 +129,24 @@ fn list(visit: &Visit<'_>, object: ObjectType) -> Reply {
     let state = visit.state();
     let keys = asked(visit, &state, object);
     let drawer = state.drawer(object);
-    let mut ids: Vec<u64> = drawer
-        .shelf
-        .ids()
-        .filter(|id| *id >= after)
-        .take(limit + 1)
-        .collect();
+    let archived = field(&visit.query, "archived") == Some("true");
+    let from = |id: &u64| *id >= after;
+    let mut ids: Vec<u64> = match archived {
+        true => drawer
+            .shelf
+            .archived_ids()
+            .filter(from)
+            .take(limit + 1)
+            .collect(),
+        false => drawer.shelf.ids().filter(from).take(limit + 1).collect(),
+    };
     let next = if ids.len() > limit { ids.pop() } else { None };
     let results: Vec<_> = ids
         .into_iter()
-        .map(|id| drawer.shelf.view(&drawer.book, id, Wanted::Named(&keys)))
+        .filter_map(|id| match archived {
+            true => drawer.shelf.archived_view(&drawer.book, id, &keys),
+            false => Some(drawer.shelf.view(&drawer.book, id, Wanted::Named(&keys))),
+        })
         .collect();
     let mut body = json!({"results": results});
     if let Some(next) = next {
@@ -160,8 +171,6 @@ fn asked(visit: &Visit<'_>, state: &State, object: ObjectType) -> Vec<PropertyKe
     let book = &state.drawer(object).book;
     let lists = visit.query.iter().filter(|(key, _)| key == "properties");
     let names = lists.flat_map(|(_, list)| list.split(','));
-    names
-        .filter_map(|name| book.find(name.trim()))
-        .map(|(key, _)| key)
-        .collect()
+    let found = names.filter_map(|name| book.find(name.trim()));
+    visit.readable(book, found.map(|(key, _)| key).collect())
 }

@@ -33,6 +33,20 @@ pub(crate) fn form(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Text as a query holds it.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
 /// The first value of a key.
 pub(crate) fn field<'a>(pairs: &'a [(String, String)], key: &str) -> Option<&'a str> {
     pairs
@@ -43,11 +57,12 @@ pub(crate) fn field<'a>(pairs: &'a [(String, String)], key: &str) -> Option<&'a 
 
 #[cfg(test)]
 mod tests {
-    use super::{form, percent_decoded};
+    use super::{encoded, form, percent_decoded};
 
     #[test]
     fn decoding() {
         assert_eq!(percent_decoded("a%40b.io%"), "a@b.io%");
+        assert_eq!(encoded("a b/ü~"), "a%20b%2F%C3%BC~");
         let pairs = form("idProperty=email&q=a+b%26c");
         assert_eq!(pairs[1], ("q".to_owned(), "a b&c".to_owned()));
     }

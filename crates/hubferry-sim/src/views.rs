@@ -14,6 +14,7 @@ pub(crate) struct RecordView {
     pub(crate) properties: Vec<(Arc<str>, Option<String>)>,
     pub(crate) created_ms: i64,
     pub(crate) updated_ms: i64,
+    pub(crate) archived: bool,
     /// Whether an upsert made it.
     pub(crate) new: Option<bool>,
     pub(crate) trace: Option<String>,
@@ -26,7 +27,7 @@ impl Serialize for RecordView {
         map.serialize_entry("properties", &Properties(&self.properties))?;
         map.serialize_entry("createdAt", &iso(self.created_ms))?;
         map.serialize_entry("updatedAt", &iso(self.updated_ms))?;
-        map.serialize_entry("archived", &false)?;
+        map.serialize_entry("archived", &self.archived)?;
         if let Some(new) = self.new {
             map.serialize_entry("new", &new)?;
         }

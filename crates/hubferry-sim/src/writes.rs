@@ -1,7 +1,6 @@
 //! One record write, prepared: which record, which changes, or why not. Single calls and batches share it.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -9,7 +8,7 @@ use crate::answer::Refusal;
 use crate::associations::Direction;
 use crate::inputs::{NewAssociation, TypeReference, WrittenProperties};
 use crate::objects::ObjectType;
-use crate::portal::{Drawer, State};
+use crate::portal::{Drawer, State, Visit};
 use crate::properties::{PropertyBook, PropertyKey};
 use crate::property::Role;
 use crate::records::{Changes, Shelf, Stamp, UniqueValue};
@@ -55,7 +54,7 @@ pub(crate) fn prepare(
     object: ObjectType,
     aim: &Aim<'_>,
     properties: &WrittenProperties,
-    now: Duration,
+    visit: &Visit<'_>,
     claimed: &mut Claimed,
 ) -> Result<Prepared, Fault> {
     let Drawer { book, shelf } = state.drawer(object);
@@ -65,10 +64,12 @@ pub(crate) fn prepare(
         Aim::Upsert(key, value) => (shelf.owner(book, *key, value), Some((*key, *value))),
     };
     let mut bad = Vec::new();
-    let mut changes = shelf.plan(book, properties, now).unwrap_or_else(|refused| {
-        bad = refused;
-        Changes::new()
-    });
+    let mut changes = shelf
+        .plan(book, properties, visit.stamp.since)
+        .unwrap_or_else(|refused| {
+            bad = refused;
+            Changes::new()
+        });
     if let (None, Some((key, value))) = (target, id_value) {
         match named(book, key, value) {
             Ok(change) => {
@@ -81,8 +82,9 @@ pub(crate) fn prepare(
     if !bad.is_empty() {
         return Err(Fault::Invalid(bad));
     }
-    if target.is_none() && !has_minimum(object, book, &changes) {
-        return Err(Fault::Invalid(vec![minimum(object)]));
+    let missing = missing_values(state, object, target, &changes, visit);
+    if !missing.is_empty() {
+        return Err(Fault::Invalid(missing));
     }
     claim(shelf, book, target, &changes, claimed)?;
     let joins = match aim {
@@ -108,26 +110,96 @@ fn named(book: &PropertyBook, key: PropertyKey, value: &str) -> Result<Change, B
     }
 }
 
-/// Contacts need an email or a name, companies a name or a domain (objects guide).
-fn has_minimum(object: ObjectType, book: &PropertyBook, changes: &Changes) -> bool {
-    let needed: &[&str] = match object {
-        ObjectType::Contacts => &["email", "firstname", "lastname"],
-        ObjectType::Companies => &["name", "domain"],
+/// What the record would have to hold besides: the minimum of its type, and since 2026-09 what the account wants.
+fn missing_values(
+    state: &State,
+    object: ObjectType,
+    target: Option<u64>,
+    changes: &Changes,
+    visit: &Visit<'_>,
+) -> Vec<BadValue> {
+    let Drawer { book, shelf } = state.drawer(object);
+    let written = |key: &PropertyKey| {
+        let change = changes.iter().rfind(|(known, _)| known == key);
+        change.map(|(_, change)| *change != Change::Clear)
     };
-    changes
-        .iter()
-        .any(|(key, change)| *change != Change::Clear && needed.contains(&&*book.get(*key).name))
+    let mut missing = Vec::new();
+    if target.is_none() {
+        if !book.one_of.is_empty() && !book.one_of.iter().any(|key| written(key) == Some(true)) {
+            missing.push(minimum(book));
+        }
+        for key in &book.required {
+            if written(key) != Some(true) {
+                missing.push(required(&book.get(*key).name));
+            }
+        }
+    }
+    if !visit.strict() {
+        return missing;
+    }
+    let held = |key: &PropertyKey| {
+        written(key).unwrap_or_else(|| target.is_some_and(|id| shelf.value(id, *key).is_some()))
+    };
+    if target.is_none() {
+        let rules = state.switches.creation_required.iter();
+        let rules = rules.filter(|(name, _)| state.names.resolve(name) == Some(object));
+        for (key, property) in rules
+            .flat_map(|(_, list)| list)
+            .filter_map(|name| book.find(name))
+        {
+            if !held(&key) {
+                missing.push(required(&property.name));
+            }
+        }
+    }
+    for rule in &state.switches.conditional_required {
+        let Some((key, _)) = book.find(&rule.property) else {
+            continue;
+        };
+        let set = changes.iter().rfind(|(known, _)| *known == key);
+        let value = match set {
+            Some((_, Change::Set(value))) => Some(&**value),
+            Some(_) => None,
+            None => target.and_then(|id| shelf.value(id, key)),
+        };
+        if state.names.resolve(&rule.object) != Some(object) || value != Some(&rule.value) {
+            continue;
+        }
+        for (key, property) in rule.required.iter().filter_map(|name| book.find(name)) {
+            if !held(&key) {
+                missing.push(BadValue::new(
+                    &property.name,
+                    "MISSING_CONDITIONAL_REQUIRED_PROPERTY",
+                    format!(
+                        "\"{}\" is required because \"{}\" is {}",
+                        property.name, rule.property, rule.value
+                    ),
+                ));
+            }
+        }
+    }
+    missing
 }
 
-fn minimum(object: ObjectType) -> BadValue {
-    let (name, list) = match object {
-        ObjectType::Contacts => ("email", "email, firstname, lastname"),
-        ObjectType::Companies => ("name", "name, domain"),
-    };
+fn required(name: &str) -> BadValue {
     BadValue::new(
         name,
         "MISSING_REQUIRED_PROPERTY",
-        format!("At least one of these properties is required: {list}"),
+        format!("\"{name}\" is required to create this record"),
+    )
+}
+
+/// Contacts need an email or a name, companies a name or a domain (objects guide).
+fn minimum(book: &PropertyBook) -> BadValue {
+    let names = book.one_of.iter().map(|key| &*book.get(*key).name);
+    let names: Vec<&str> = names.collect();
+    BadValue::new(
+        names.first().copied().unwrap_or_default(),
+        "MISSING_REQUIRED_PROPERTY",
+        format!(
+            "At least one of these properties is required: {}",
+            names.join(", ")
+        ),
     )
 }
 
@@ -172,7 +244,7 @@ fn joins(
         let mut places = Vec::new();
         let mut towards = None;
         for kind in &association.types {
-            let found = ObjectType::ALL.into_iter().find_map(|to| {
+            let found = state.graph.directions_from(object).find_map(|to| {
                 let direction = (object, to);
                 let place = state.graph.place(
                     direction,

@@ -1,10 +1,14 @@
 //! The simulator over HTTP, endpoint by endpoint.
 
 mod associations;
+mod events;
 mod faults;
 mod limits;
+mod lists;
+mod merges;
 mod model;
 mod oauth;
+mod objects;
 mod pace;
 mod properties;
 mod records;
@@ -57,6 +61,29 @@ impl Portal {
 
     pub(crate) async fn bare(&self, method: &str, path: &str) -> Seen {
         seen(self.request(method, path).send().await.unwrap()).await
+    }
+
+    /// Turns switches.
+    pub(crate) async fn switch(&self, switches: Value) {
+        let (status, body) = self.post("/sim/switches", switches).await;
+        assert_eq!(status, 204, "{body}");
+    }
+
+    /// Creates a record of any type, returns its id.
+    pub(crate) async fn record(&self, object: &str, properties: Value) -> String {
+        let path = format!("/crm/objects/2026-03/{object}");
+        let (status, body) = self.post(&path, json!({"properties": properties})).await;
+        assert_eq!(status, 201, "{body}");
+        text(&body["id"])
+    }
+
+    /// A portal with the sample setup and neither limits nor shuffled results.
+    pub(crate) async fn sample() -> Self {
+        Self::start(SimSettings {
+            setup: SimSettings::sample().setup,
+            ..calm()
+        })
+        .await
     }
 
     /// Creates a contact, returns its id.
