@@ -182,6 +182,9 @@ impl Refusal {
     }
 }
 
+/// Fields of the reference's mappings that have no effect: batching is not an option here.
+const BATCH_FIELDS: [&str; 3] = ["enable_batching", "batch_size", "batch_keys"];
+
 impl Action {
     /// Makes an action of a mapping's settings. What the action requires is added to what no policy may drop.
     #[must_use]
@@ -222,8 +225,15 @@ impl Action {
         mut payload: Map<String, Value>,
         options: &CleanOptions,
     ) -> Result<Validated, Vec<Violation>> {
+        if self.slug == ActionSlug::UpsertObject {
+            // The reference requires the size of its batches; here it has no effect, whatever it is.
+            payload.insert("batch_size".to_owned(), Value::from(object::BATCH_SIZE));
+        }
         let dropped = email::set_aside(self.slug, &mut payload, self.settings.invalid_email);
         let mut validated = self.slug.schema().validate(payload, options)?;
+        validated
+            .payload
+            .retain(|field, _| !BATCH_FIELDS.contains(&field.as_str()));
         validated.notes.extend(dropped);
         Ok(validated)
     }

@@ -24,6 +24,9 @@ use crate::values::{LIFECYCLE_STAGE, normalise_stage, take_text};
 mod links;
 mod lists;
 
+/// The size of a batch in the reference's mappings.
+pub(crate) const BATCH_SIZE: u32 = 100;
+
 pub(crate) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
     let link = |name: &str, label: &str| {
         FieldSchema::object(name)
@@ -85,7 +88,7 @@ pub(crate) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
         FieldSchema::integer("batch_size")
             .label("Batch Size")
             .required()
-            .default_mapping(json!(100)),
+            .default_mapping(json!(BATCH_SIZE)),
         FieldSchema::text("batch_keys")
             .label("Batch Keys")
             .multiple()

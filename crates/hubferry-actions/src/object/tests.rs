@@ -10,7 +10,7 @@ use crate::test_settings::{TRACKED, planned_for, settings, track};
 /// A payload of the action with the fields every one needs, and more.
 fn payload(details: &Value, more: &Value) -> Value {
     let mut payload = json!({
-        "object_details": details, "association_sync_mode": "upsert", "batch_size": 100,
+        "object_details": details, "association_sync_mode": "upsert", "batch_size": "many",
         "timestamp": "2024-01-01T00:00:00Z",
     });
     let members = payload.as_object_mut().unwrap();
@@ -410,7 +410,7 @@ fn o6_a_bad_property_name_refuses_its_record_alone() {
     // The next delivery of the same action is planned.
     let action = Action::new(ActionSlug::UpsertObject, settings());
     let event = Event::from_value(track()).unwrap();
-    let payload = deal(&json!({"properties": {"ok": true}}))
+    let payload = deal(&json!({"batch_size": 100, "properties": {"ok": true}}))
         .as_object()
         .unwrap()
         .clone();

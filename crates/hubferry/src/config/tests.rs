@@ -610,3 +610,36 @@ fn the_root_directive_of_an_export_keeps_its_meaning() {
         .unwrap();
     assert_eq!(payload, Some(serde_json::json!({ "email": "a@b.co" })));
 }
+
+#[test]
+fn every_example_can_be_used_as_it_is() {
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/examples");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(examples).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let inspected = inspect(std::slice::from_ref(&path), &around(&[]).without_secrets());
+        let problems = inspected.outcome.err().unwrap_or_default();
+        let found = problems.iter().map(ToString::to_string);
+        let warned = inspected.warnings.iter().map(ToString::to_string);
+        let warned = warned.filter(|warning| !warning.contains("auth.token"));
+        let told: Vec<String> = found.chain(warned).collect();
+        assert_eq!(told, Vec::<String>::new(), "{}", path.display());
+        names.push(path.file_stem().unwrap().to_str().unwrap().to_owned());
+    }
+    for example in [
+        "audience-to-list",
+        "contacts-and-companies",
+        "deals",
+        "eu-account",
+        "labelled-associations",
+        "page-views",
+    ] {
+        assert!(
+            names.iter().any(|name| name == example),
+            "{example} has moved"
+        );
+    }
+}

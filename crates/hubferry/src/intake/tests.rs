@@ -247,3 +247,145 @@ fn b7_an_invalid_e_mail_beside_a_token_is_dropped_and_counted() {
     let (sent, dropped) = occurrences(&view, "t/0/1");
     assert_eq!((sent.len(), dropped), (2, 2));
 }
+
+/// What an example asks of HubSpot for an event, one line per part.
+fn asked(example: &str, event: &Value) -> Vec<String> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/examples");
+    let text = std::fs::read_to_string(root.join(example)).unwrap();
+    let loaded = load_text(&text, &Surroundings::default().without_secrets()).unwrap();
+    let configuration = loaded.configuration;
+    let intake = Intake::new(configuration.input, configuration.destinations);
+    let mut lines = Vec::new();
+    for read in intake.read(Some(event.to_string().as_bytes()), &at(7)) {
+        lines.extend(
+            read.closed
+                .iter()
+                .map(|(_, closing)| format!("{} {}", closing.as_str(), closing.reason())),
+        );
+        let plans = read.planned.iter().flat_map(|(_, plans)| plans);
+        plans.for_each(|(_, plan)| tell(plan, &mut lines));
+    }
+    lines
+}
+
+fn tell(plan: &Plan, lines: &mut Vec<String>) {
+    let record = match &plan.work {
+        Work::Occurrence(step) => {
+            let whom = step.email.as_deref().unwrap_or("-");
+            lines.push(format!("event {} of {whom}", step.event.as_str()));
+            let properties = step.properties.iter();
+            lines.extend(
+                properties.map(|(name, value)| format!("  {} = {}", name.as_str(), value.expose())),
+            );
+            return;
+        }
+        Work::Record(record) => record,
+    };
+    let step = &record.record;
+    let (object, id) = (step.record.object.as_str(), &step.record.value);
+    lines.push(format!(
+        "{object} {id} ({:?}, {:?})",
+        step.when_missing, step.when_found
+    ));
+    let properties = step.properties.iter();
+    lines.extend(
+        properties.map(|(name, value)| format!("  {} = {}", name.as_str(), value.expose())),
+    );
+    lines.extend(record.links.iter().map(|link| {
+        let target = &link.target;
+        let (object, id) = (target.record.object.as_str(), &target.record.value);
+        format!(
+            "  {:?} {object} {id} {}:{}",
+            link.change, link.kind.category, link.kind.type_id
+        )
+    }));
+    lines.extend(
+        record
+            .membership
+            .iter()
+            .map(|membership| format!("  {:?} {}", membership.change, membership.list.name)),
+    );
+}
+
+#[test]
+fn the_examples_ask_for_what_they_say() {
+    let track = |name: &str, properties: Value| {
+        json!({ "type": "track", "userId": "u", "event": name, "timestamp": "2026-11-01T09:00:00Z", "properties": properties,
+            "context": { "groupId": "g1", "traits": { "email": "Ada@example.com" } } })
+    };
+    let page = json!({ "type": "page", "userId": "u", "name": "Home", "properties": { "title": "Home", "url": "https://a.io/" },
+        "context": { "traits": { "email": "Ada@example.com" } } });
+    assert_eq!(
+        asked("page-views.yaml", &page),
+        [
+            "event pe123456_page_viewed of ada@example.com",
+            "  hs_page_title = Home",
+            "  hs_page_url = https://a.io/",
+        ]
+    );
+    let order = track(
+        "Order Completed",
+        json!({ "order_id": 17, "total": "99.50" }),
+    );
+    assert_eq!(
+        asked("deals.yaml", &order),
+        [
+            "deals 17 (Create, Write)",
+            "  dealname = Order 17",
+            "  amount = 99.50",
+            "  closedate = 2026-11-01T09:00:00Z",
+            "  dealstage = closedwon",
+            "  Associate contacts ada@example.com HUBSPOT_DEFINED:3",
+            "  Associate companies g1 HUBSPOT_DEFINED:341",
+        ]
+    );
+    let cancelled = track(
+        "Order Cancelled",
+        json!({ "order_id": 17, "reason": "price" }),
+    );
+    assert_eq!(
+        asked("deals.yaml", &cancelled),
+        ["deals 17 (Skip, Write)", "  closed_lost_reason = price"]
+    );
+    let entered = json!({ "type": "identify", "userId": "u", "traits": { "big_spenders": true, "email": "Ada@example.com" },
+        "context": { "personas": { "computation_key": "big_spenders", "computation_class": "audience" } } });
+    assert_eq!(
+        asked("audience-to-list.yaml", &entered),
+        [
+            "contacts ada@example.com (Create, Write)",
+            "  Add big_spenders"
+        ]
+    );
+    let left = track(
+        "Newsletter Unsubscribed",
+        json!({ "email": "Ada@example.com", "subscribed": false }),
+    );
+    assert_eq!(
+        asked("audience-to-list.yaml", &left),
+        [
+            "contacts ada@example.com (Skip, Write)",
+            "  Remove Newsletter"
+        ]
+    );
+    let changed = track(
+        "Subscription Changed",
+        json!({ "subscription_id": "s1", "plan": "pro", "renews_at": "2027-01-01T10:00:00Z",
+        "iban": "DE00", "payer_email": "pay@a.io", "user_email": "use@a.io", "former_user_email": "" }),
+    );
+    assert_eq!(
+        asked("labelled-associations.yaml", &changed),
+        [
+            "p123456_subscriptions s1 (Create, Write)",
+            "  plan = pro",
+            "  renews_on = 2027-01-01T10:00:00Z",
+            "  iban = DE00",
+            "  Associate contacts pay@a.io USER_DEFINED:36",
+            "  Associate contacts use@a.io USER_DEFINED:38",
+        ]
+    );
+    let identify = json!({ "type": "identify", "userId": "u", "traits": { "email": "Ada@example.com", "region": "eu" } });
+    assert_eq!(
+        asked("eu-account.yaml", &identify),
+        ["contacts ada@example.com (Create, Write)"]
+    );
+}
