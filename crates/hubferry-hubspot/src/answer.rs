@@ -185,9 +185,13 @@ fn confirmed(request: &Request, inputs: &Inputs<'_>, tally: &mut Tally, result: 
             true
         }
         // One contact answers all who asked for it, by whichever of its addresses.
-        (_, Request::Read { .. }) => owners.into_iter().fold(false, |taken, at| {
-            tally.confirm(at, Outcome::Done(done.clone())) || taken
-        }),
+        (_, Request::Read { .. }) => {
+            let mut taken = false;
+            for at in owners {
+                taken |= tally.confirm(at, Outcome::Done(done.clone()));
+            }
+            taken
+        }
         _ => owners
             .into_iter()
             .any(|at| tally.confirm(at, Outcome::Done(done.clone()))),

@@ -107,13 +107,15 @@ fn dissociate(pairs: &[(&str, &str)]) -> Request {
     link(LinkChange::Dissociate, pairs)
 }
 
-fn create(inputs: &[(Option<(&str, &str)>, &[(&str, &str)])]) -> Request {
-    let input =
-        |(step, (unique, written)): (u64, &(Option<(&str, &str)>, &[(&str, &str)]))| CreateInput {
-            step: StepId(step),
-            unique: unique.map(|(name, value)| (PropertyName::new(name), Arc::from(value))),
-            properties: properties(written),
-        };
+/// A unique property with its value, and what else to write.
+type Created<'a> = (Option<(&'a str, &'a str)>, &'a [(&'a str, &'a str)]);
+
+fn create(inputs: &[Created<'_>]) -> Request {
+    let input = |(step, (unique, written)): (u64, &Created<'_>)| CreateInput {
+        step: StepId(step),
+        unique: unique.map(|(name, value)| (PropertyName::new(name), Arc::from(value))),
+        properties: properties(written),
+    };
     Request::Create {
         object: ObjectType::new("deals"),
         inputs: (1..).zip(inputs).map(input).collect(),
@@ -928,6 +930,13 @@ fn a_rate_limited_entry_is_throttled_alone() {
         "1 old 1 | 2 throttled Burst After(1s)"
     );
 }
+
+#[path = "answer_tests/events_and_lists.rs"]
+mod events_and_lists;
+#[path = "answer_tests/facts.rs"]
+mod facts;
+#[path = "answer_tests/records_and_links.rs"]
+mod records_and_links;
 
 mod any_answer {
     use super::{

@@ -10,8 +10,8 @@ use crate::outcome::Outcome;
 use crate::search::equal;
 use crate::tally::Tally;
 
-/// Gives results to the inputs that alone can have written them, again and again until none is clear any more; what
-/// remains is returned. Inputs that wrote the same may have each other's records: nothing tells those apart either.
+/// Gives results to the inputs that must have written them, again and again until none is clear any more; what remains is
+/// returned. Inputs that wrote the same may have each other's records: nothing tells those apart either.
 pub(crate) fn matched<'v>(
     inputs: &Inputs<'_>,
     tally: &mut Tally,
@@ -32,42 +32,54 @@ pub(crate) fn matched<'v>(
     left
 }
 
-/// Inputs that wrote the same, and as many results that show it and that nobody else can have written.
+/// Inputs that wrote the same, and as many results that show it.
 fn clear_group(
     inputs: &Inputs<'_>,
     open: &[usize],
     left: &[&Value],
 ) -> Option<(Vec<usize>, Vec<usize>)> {
-    let may_show = |at: usize| -> Vec<usize> {
-        let results = 0..left.len();
-        results.filter(|&i| is_shown(inputs, at, left[i])).collect()
-    };
-    let shown: Vec<(usize, Vec<usize>)> = open.iter().map(|&at| (at, may_show(at))).collect();
+    let shown: Vec<(usize, Vec<usize>)> = open
+        .iter()
+        .map(|&at| (at, showing(inputs, at, left)))
+        .collect();
+    // When every input has a result, those that only these can have are theirs; else others must be unable to have them.
+    let everyone_has_one = open.len() == left.len();
     shown.iter().find_map(|(at, results)| {
         let same = |other: usize| inputs.properties(other) == inputs.properties(*at);
         let (owners, others): (Vec<_>, Vec<_>) = shown.iter().partition(|(other, _)| same(*other));
-        let is_ours = |result: &usize| others.iter().all(|(_, theirs)| !theirs.contains(result));
-        let ours: Vec<usize> = results.iter().copied().filter(is_ours).collect();
-        let clear = !ours.is_empty() && ours.len() == owners.len() && results.len() == ours.len();
-        clear.then(|| (owners.into_iter().map(|(at, _)| *at).collect(), ours))
+        let is_disputed = |result| others.iter().any(|(_, theirs)| theirs.contains(result));
+        let clear =
+            owners.len() == results.len() && (everyone_has_one || !results.iter().any(is_disputed));
+        clear.then(|| {
+            let owners = owners.into_iter().map(|(at, _)| *at).collect();
+            (owners, results.clone())
+        })
     })
 }
 
-/// Whether a result shows what an input wrote: one of its properties at least, and none otherwise.
-fn is_shown(inputs: &Inputs<'_>, at: usize, result: &Value) -> bool {
-    if done(inputs.request(), result).is_none() || !inputs.may_be(at, result) {
-        return false;
-    }
-    let (Some(written), Some(shown)) = (inputs.properties(at), result.get("properties")) else {
-        return false;
+/// The results that show what an input wrote.
+fn showing(inputs: &Inputs<'_>, at: usize, left: &[&Value]) -> Vec<usize> {
+    let Some(written) = inputs.properties(at) else {
+        return Vec::new();
     };
-    agrees(written, shown)
+    let is_shown = |result: &Value| {
+        done(inputs.request(), result).is_some()
+            && inputs.may_be(at, result)
+            && result
+                .get("properties")
+                .is_some_and(|shown| agrees(written, shown))
+    };
+    (0..left.len()).filter(|&i| is_shown(left[i])).collect()
 }
 
+/// Whether everything that was written is shown; something must have been.
 fn agrees(written: &Properties, shown: &Value) -> bool {
-    let seen = |(name, value): &(PropertyName, PropertyText)| {
-        text(shown, name.as_str()).map(|shown| equal(&shown, value.expose()))
+    let mut values = written
+        .iter()
+        .filter(|(_, value)| !value.expose().is_empty())
+        .peekable();
+    let is_shown = |(name, value): &(PropertyName, PropertyText)| {
+        text(shown, name.as_str()).is_some_and(|shown| equal(&shown, value.expose()))
     };
-    let comparisons: Vec<bool> = written.iter().filter_map(seen).collect();
-    !comparisons.is_empty() && comparisons.into_iter().all(|same| same)
+    values.peek().is_some() && values.all(is_shown)
 }
