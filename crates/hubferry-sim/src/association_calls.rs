@@ -7,6 +7,7 @@ use crate::answer::{Answer, Refusal, Reply};
 use crate::associations::{AssociationType, Category, Direction, reversed};
 use crate::batch::{Batch, envelope, nothing_done};
 use crate::inputs::{LooseText, Reference, TypeReference};
+use crate::objects::ObjectType;
 use crate::portal::{State, Visit};
 use crate::routes::{Era, Pair, PairOp, Verb};
 use crate::urls::field;
@@ -191,6 +192,27 @@ fn numeric(id: &str) -> Result<u64, Refusal> {
     })
 }
 
+/// A record id as it is stored: that of the survivor for a record that was merged, the number itself for one that is
+/// not there.
+fn stored_id(state: &State, object: ObjectType, id: &str) -> Result<u64, Refusal> {
+    match state.drawer(object).shelf.parse_id(id) {
+        Some(known) => Ok(known),
+        None => numeric(id),
+    }
+}
+
+fn stored_ids(
+    state: &State,
+    direction: Direction,
+    from: &str,
+    to: &str,
+) -> Result<(u64, u64), Refusal> {
+    Ok((
+        stored_id(state, direction.0, from)?,
+        stored_id(state, direction.1, to)?,
+    ))
+}
+
 /// What a joined pair looks like in a batch answer. The default route lists both directions.
 fn joined(
     state: &State,
@@ -257,7 +279,7 @@ fn archive(visit: &Visit<'_>, direction: Direction, era: Era) -> Reply {
     let mut state = visit.state();
     for input in &inputs {
         for to in &input.to {
-            if let (Ok(from), Ok(to)) = (numeric(&input.from.id.0), numeric(&to.id.0)) {
+            if let Ok((from, to)) = stored_ids(&state, direction, &input.from.id.0, &to.id.0) {
                 state.graph.part(direction, from, to);
             }
         }
@@ -272,7 +294,8 @@ fn archive_labels(visit: &Visit<'_>, direction: Direction, op: PairOp, era: Era)
     };
     let mut state = visit.state();
     for input in &inputs {
-        let (Ok(from), Ok(to)) = (numeric(&input.from.id.0), numeric(&input.to.id.0)) else {
+        let ids = stored_ids(&state, direction, &input.from.id.0, &input.to.id.0);
+        let Ok((from, to)) = ids else {
             continue;
         };
         match op {
@@ -302,7 +325,7 @@ fn read(visit: &Visit<'_>, direction: Direction, op: PairOp, era: Era) -> Reply 
     let mut results = Vec::new();
     let mut errors: Vec<Map<String, Value>> = Vec::new();
     for input in &inputs {
-        let id = match numeric(&input.id.0) {
+        let id = match stored_id(&state, direction.0, &input.id.0) {
             Ok(id) => id,
             Err(refusal) => {
                 errors.push(refusal.into_entry());
@@ -415,8 +438,9 @@ pub(crate) fn default(visit: &Visit<'_>, pair: &Pair) -> Reply {
 
 /// `DELETE …/associations/{to}/{toId}`.
 pub(crate) fn remove(visit: &Visit<'_>, pair: &Pair) -> Reply {
-    let (from, to) = (numeric(&pair.from)?, numeric(&pair.to)?);
-    visit.state().graph.part(pair.direction, from, to);
+    let mut state = visit.state();
+    let (from, to) = stored_ids(&state, pair.direction, &pair.from, &pair.to)?;
+    state.graph.part(pair.direction, from, to);
     Ok(Answer::empty(204))
 }
 
@@ -442,8 +466,8 @@ pub(crate) fn legacy_label(visit: &Visit<'_>, pair: &Pair, kind: &str) -> Reply 
 
 /// v3 `DELETE …/associations/{to}/{toId}/{type}`.
 pub(crate) fn legacy_remove(visit: &Visit<'_>, pair: &Pair, kind: &str) -> Reply {
-    let (from, to) = (numeric(&pair.from)?, numeric(&pair.to)?);
     let mut state = visit.state();
+    let (from, to) = stored_ids(&state, pair.direction, &pair.from, &pair.to)?;
     let place = legacy_place(&state, pair.direction, kind)?;
     state.graph.unlabel(pair.direction, from, to, &[place]);
     Ok(Answer::empty(204))

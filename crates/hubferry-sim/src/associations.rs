@@ -196,8 +196,11 @@ impl Graph {
 
     /// The types that records of a type can be joined to.
     pub(crate) fn directions_from(&self, object: ObjectType) -> impl Iterator<Item = ObjectType> {
-        let all = self.types.keys().filter(move |(from, _)| *from == object);
-        all.map(|(_, to)| *to)
+        let last = ObjectType::Custom(u32::MAX);
+        let all = self
+            .types
+            .range((object, ObjectType::Contacts)..=(object, last));
+        all.map(|((_, to), _)| *to)
     }
 
     /// Every direction that has types.

@@ -81,6 +81,13 @@ pub enum Effect {
         #[serde(default)]
         retry_after: Option<u64>,
     },
+    /// Send the caller to another host, as accounts of another region may be.
+    Redirect {
+        /// 307 or 308.
+        status: u16,
+        /// Scheme, host and port; path and query stay.
+        base: String,
+    },
     /// Wait this many milliseconds before the call takes effect.
     LatencyMs(u64),
     /// Do what was asked, then say nothing for this many milliseconds and cut the connection.
@@ -294,6 +301,13 @@ mod tests {
             (
                 json!({"answer": "whole_batch_400"}),
                 Effect::Answer(Canned::WholeBatch400),
+            ),
+            (
+                json!({"redirect": {"status": 307, "base": "http://127.0.0.1:9"}}),
+                Effect::Redirect {
+                    status: 307,
+                    base: "http://127.0.0.1:9".to_owned(),
+                },
             ),
             (json!({"latency_ms": 5}), Effect::LatencyMs(5)),
             (

@@ -566,6 +566,10 @@ impl Portal {
                     body,
                     retry_after,
                 } => return raw(*status, body, *retry_after),
+                Effect::Redirect { status, base } => {
+                    let location = format!("{base}{}", request.path_and_query());
+                    return Answer::empty(*status).with_header("Location", location);
+                }
                 Effect::EmptyComplete => {
                     return batch::nothing_done(200, &self.stamp(now, arrived.number));
                 }

@@ -293,3 +293,175 @@ async fn legacy_batches_and_associations_at_creation() {
     );
     assert_eq!(type_ids(&portal), Vec::<Vec<u32>>::new());
 }
+
+fn labelled(from: &str, to: &str, types: &[(&str, &Value)]) -> Value {
+    let types: Vec<Value> = types
+        .iter()
+        .map(|(category, id)| json!({"associationCategory": category, "associationTypeId": id}))
+        .collect();
+    json!({"inputs": [{"from": {"id": from}, "to": {"id": to}, "types": types}]})
+}
+
+/// The ids of the account's own labels from contacts to companies.
+async fn own_labels(portal: &Portal) -> Vec<Value> {
+    let (_, body) = portal
+        .get("/crm/associations/2026-03/contacts/companies/labels")
+        .await;
+    let all = body["results"].as_array().unwrap().iter();
+    all.filter(|one| one["category"] == "USER_DEFINED")
+        .map(|one| one["typeId"].clone())
+        .collect()
+}
+
+#[tokio::test]
+async fn several_labels_in_one_input_replace_and_are_taken_alone() {
+    let portal = Portal::sample().await;
+    let (a, company) = (portal.contact("a@b.io").await, portal.company("Acme").await);
+    let own = own_labels(&portal).await;
+    let (first, second) = (own[0].clone(), own[1].clone());
+    let both = [
+        ("HUBSPOT_DEFINED", &json!("1")),
+        ("USER_DEFINED", &first),
+        ("USER_DEFINED", &second),
+    ];
+    let (status, body) = portal.post(CREATE, labelled(&a, &company, &both)).await;
+    assert_eq!(status, 201);
+    assert_eq!(
+        body["results"][0]["labels"],
+        json!(["Primary", "Decision maker", "Billing contact"])
+    );
+    let one = labelled(&a, &company, &[("USER_DEFINED", &second)]);
+    let archive = "/crm/associations/2026-03/contacts/companies/batch/labels/archive";
+    assert_eq!(portal.post(archive, one.clone()).await.0, 200);
+    let numbers = |ids: &[&Value]| -> Vec<u32> {
+        ids.iter()
+            .map(|id| u32::try_from(id.as_u64().unwrap()).unwrap())
+            .collect()
+    };
+    assert_eq!(
+        type_ids(&portal),
+        [[vec![279, 1], numbers(&[&first])].concat()]
+    );
+    // A create with another label replaces the account's own, not HubSpot's.
+    portal.post(CREATE, one).await;
+    assert_eq!(
+        type_ids(&portal),
+        [[vec![279, 1], numbers(&[&second])].concat()]
+    );
+    let plain = labelled(&a, &company, &[("HUBSPOT_DEFINED", &json!(279))]);
+    assert_eq!(portal.post(archive, plain).await.0, 200);
+    assert_eq!(type_ids(&portal), Vec::<Vec<u32>>::new());
+
+    let (_, changes) = portal.get("/sim/associations").await;
+    let steps: Vec<usize> = changes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| change["typeIds"].as_array().unwrap().len())
+        .collect();
+    assert_eq!(steps, [4, 3, 3, 0]);
+    assert_eq!(
+        (
+            &changes[0]["call"],
+            &changes[0]["from"],
+            &changes[0]["toObject"]
+        ),
+        (&json!(4), &json!(a), &json!("companies"))
+    );
+}
+
+#[tokio::test]
+async fn published_types_of_other_pairs() {
+    let portal = Portal::calm().await;
+    let rows = [
+        ("contacts", "deals", 4, 3),
+        ("companies", "deals", 342, 341),
+        ("contacts", "tickets", 15, 16),
+        ("companies", "tickets", 340, 339),
+    ];
+    let plain = |body: &Value| body["results"][0]["typeId"].clone();
+    for (from, to, there, back) in rows {
+        let path = |from: &str, to: &str| format!("/crm/v4/associations/{from}/{to}/labels");
+        assert_eq!(
+            plain(&portal.get(&path(from, to)).await.1),
+            there,
+            "{from} {to}"
+        );
+        assert_eq!(
+            plain(&portal.get(&path(to, from)).await.1),
+            back,
+            "{to} {from}"
+        );
+    }
+    // A deal has one primary company.
+    let deal = portal.record("deals", json!({"dealname": "D"})).await;
+    let (a, b) = (portal.company("A").await, portal.company("B").await);
+    for company in [&a, &b] {
+        let path = format!("/crm/v4/objects/deals/{deal}/associations/companies/{company}");
+        let types = json!([{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 5}]);
+        assert_eq!(portal.call("PUT", &path, types).await.0, 201);
+    }
+    assert_eq!(type_ids(&portal), [vec![342], vec![342, 6]]);
+}
+
+#[tokio::test]
+async fn an_account_can_limit_the_partners_of_a_record() {
+    let portal = Portal::calm().await;
+    let contact = portal.contact("a@b.io").await;
+    let (a, b) = (portal.company("A").await, portal.company("B").await);
+    let configuration = "/crm/associations/2026-03/definitions/configurations";
+    let limit = |most: u32| json!({"inputs": [{"category": "HUBSPOT_DEFINED", "typeId": 279, "maxToObjectIds": most}]});
+    let path = format!("{configuration}/contacts/companies/batch/create");
+    let (status, body) = portal.post(&path, limit(1)).await;
+    assert_eq!(
+        (status, &body["results"][0]["userEnforcedMaxToObjectIds"]),
+        (201, &json!(1))
+    );
+    let (_, body) = portal.get(&format!("{configuration}/all")).await;
+    assert_eq!(body["results"].as_array().unwrap().len(), 1);
+
+    let inputs =
+        json!({"inputs": [pair(&contact, &a, 279), pair(&contact, &b, 1), pair(&contact, &a, 1)]});
+    let (status, body) = portal.post(CREATE, inputs).await;
+    assert_eq!((status, &body["numErrors"]), (207, &json!(1)));
+    assert_eq!(body["errors"][0]["context"]["id"], json!([contact]));
+    assert_eq!(type_ids(&portal), [vec![279, 1]]);
+    let single = format!("/crm/v4/objects/contacts/{contact}/associations/default/companies/{b}");
+    assert_eq!(portal.bare("PUT", &single).await.0, 400);
+    let reverse = format!("/crm/v4/objects/companies/{b}/associations/default/contacts/{contact}");
+    assert_eq!(
+        portal.bare("PUT", &reverse).await.0,
+        400,
+        "from the other side too"
+    );
+    let (_, body) = portal
+        .get("/crm/limits/2026-03/associations/records/contacts/companies")
+        .await;
+    assert_eq!(
+        (&body["limit"], &body["totalRecordsAtLimit"]),
+        (&json!(1), &json!(1))
+    );
+
+    let purge = format!("{configuration}/contacts/companies/batch/purge");
+    let one = json!({"inputs": [{"category": "HUBSPOT_DEFINED", "typeId": 279}]});
+    assert_eq!(portal.post(&purge, one.clone()).await.0, 200);
+    let legacy = "/crm/associations/v4/definitions/configurations/contacts/companies/batch/purge";
+    assert_eq!(portal.post(legacy, one).await.0, 204);
+    assert_eq!(portal.bare("PUT", &single).await.0, 200);
+}
+
+#[tokio::test]
+async fn unpublished_sizes_can_be_set() {
+    let portal = Portal::calm().await;
+    portal.switch(json!({"most_pairs": 1})).await;
+    let pair = json!({"from": {"id": "1"}, "to": {"id": "2"}});
+    let inputs = json!({"inputs": [pair, pair]});
+    let base = "/crm/associations/2026-03/contacts/companies/batch";
+    let (status, body) = portal
+        .post(&format!("{base}/associate/default"), inputs)
+        .await;
+    assert_eq!(
+        (status, &body["category"]),
+        (400, &json!("VALIDATION_ERROR"))
+    );
+}

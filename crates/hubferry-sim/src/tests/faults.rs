@@ -202,3 +202,44 @@ async fn a_call_given_up_before_it_took_effect_is_logged_and_does_nothing() {
     assert_eq!((state.calls()[0].status, state.calls()[0].call), (0, 1));
     assert_eq!(portal.count(ObjectType::Contacts), 0);
 }
+
+#[tokio::test]
+async fn a_caller_can_be_sent_to_another_host() {
+    let other = Portal::calm().await;
+    let portal = Portal::calm().await;
+    let base = other.simulator.base_url();
+    let rules = json!([{"match": {"path_contains": "contacts"}, "then": {"redirect": {"status": 307, "base": base}}}]);
+    assert_eq!(portal.post("/sim/faults", rules).await.0, 204);
+    let body = json!({"properties": {"email": "a@b.io"}});
+    let response = portal
+        .request("POST", "/crm/objects/2026-03/contacts?x=1")
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    // The client follows with method and body; what it does with its token is its own affair.
+    assert_eq!(response.url().path(), "/crm/objects/2026-03/contacts");
+    assert_eq!(response.url().query(), Some("x=1"));
+    assert_eq!(portal.count(crate::ObjectType::Contacts), 0);
+}
+
+#[tokio::test]
+async fn a_moving_account_says_when_to_come_back() {
+    let portal = Portal::calm().await;
+    let rules = json!([{"then": {"raw": {"status": 477, "body": "{}", "retry_after": 3_600}}, "times": 1},
+        {"then": {"answer": "migrating"}, "times": 2}]);
+    assert_eq!(portal.post("/sim/faults", rules).await.0, 204);
+    for expected in ["3600", "30"] {
+        let response = portal
+            .request("GET", "/crm/objects/2026-03/contacts")
+            .send()
+            .await
+            .unwrap();
+        let (status, after) = (
+            response.status().as_u16(),
+            response.headers()["retry-after"].clone(),
+        );
+        assert_eq!((status, after.to_str().unwrap()), (477, expected));
+    }
+    assert_eq!(portal.get("/crm/objects/2026-03/contacts").await.0, 200);
+}

@@ -92,3 +92,117 @@ async fn a_spent_day_refuses_everything_that_counts() {
         .await;
     assert_eq!((status, &body["policyName"]), (429, &json!("DAILY")));
 }
+
+#[tokio::test]
+async fn event_sends_have_a_limit_of_their_own_and_no_daily_one() {
+    let settings = SimSettings {
+        events_per_second: 2,
+        ten_seconds: 1,
+        daily: 0,
+        ..SimSettings::sample()
+    };
+    let portal = Portal::start(settings).await;
+    let input = serde_json::json!({"eventName": "pe891936587_page_viewed", "email": "a@b.io", "properties": {}});
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        let response = portal
+            .request("POST", "/events/2026-03/send")
+            .json(&input)
+            .send()
+            .await
+            .unwrap();
+        assert!(!response.headers().contains_key("x-hubspot-ratelimit-daily"));
+        assert!(!response.headers().contains_key("x-hubspot-ratelimit-max"));
+        statuses.push(response.status().as_u16());
+    }
+    assert_eq!(statuses, [204, 204, 429]);
+}
+
+#[tokio::test]
+async fn the_windows_show_the_worst_and_every_arrival() {
+    let portal = Portal::start(SimSettings {
+        ten_seconds: 2,
+        ..SimSettings::default()
+    })
+    .await;
+    for _ in 0..3 {
+        portal.get("/crm/objects/2026-03/contacts").await;
+    }
+    let (_, windows) = portal.get("/sim/windows?times=true").await;
+    let burst = &windows["ten_seconds"];
+    assert_eq!(
+        (&burst["limit"], &burst["worst"], &burst["refused"]),
+        (&json!(2), &json!(3), &json!(1))
+    );
+    assert_eq!(burst["times"].as_array().unwrap().len(), 3);
+    let (_, windows) = portal.get("/sim/windows").await;
+    assert!(windows["ten_seconds"].get("times").is_none());
+    for name in ["search", "associations", "events"] {
+        assert_eq!(windows[name]["counted"], 0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn another_program_takes_its_part_of_every_window_and_of_the_day() {
+    let portal = Portal::start(SimSettings {
+        ten_seconds: 4,
+        daily: 10,
+        ..SimSettings::default()
+    })
+    .await;
+    portal
+        .switch(json!({"foreign": {"share": 0.5, "used_today": 7}}))
+        .await;
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let response = portal
+            .request("GET", "/crm/objects/2026-03/contacts")
+            .send()
+            .await
+            .unwrap();
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        seen.push((
+            response.status().as_u16(),
+            header("x-hubspot-ratelimit-remaining"),
+            header("x-hubspot-ratelimit-daily-remaining"),
+        ));
+    }
+    let row =
+        |status, remaining: &str, daily: &str| (status, remaining.to_owned(), daily.to_owned());
+    assert_eq!(
+        seen,
+        [row(200, "1", "2"), row(200, "0", "1"), row(429, "0", "0")]
+    );
+    portal.switch(json!({"foreign": {}})).await;
+    let path = "/account-info/2026-03/api-usage/daily/private-apps";
+    assert_eq!(portal.get(path).await.1["results"][0]["currentUsage"], 4);
+    portal
+        .switch(json!({"foreign": {"share": 1.0, "random": true, "used_today": 10}}))
+        .await;
+    let (status, body) = portal
+        .post("/crm/objects/2026-03/contacts/search", json!({}))
+        .await;
+    assert_eq!(status, 429, "{body}");
+}
+
+#[tokio::test]
+async fn answers_can_be_delayed_and_arrivals_still_count_at_once() {
+    let portal = Portal::calm().await;
+    portal.switch(json!({"latency_ms": [60_000, 60_001]})).await;
+    let waiting = portal
+        .request("GET", "/crm/objects/2026-03/contacts")
+        .send();
+    let counted = async {
+        loop {
+            let (_, windows) = portal.get("/sim/windows").await;
+            if windows["ten_seconds"]["counted"] == 1 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        answer = waiting => panic!("came at once: {answer:?}"),
+        () = counted => (),
+    }
+}
