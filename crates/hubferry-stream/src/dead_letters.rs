@@ -16,10 +16,11 @@ use rdkafka::util::Timeout;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use crate::compat::CompatHeaders;
 use crate::error::StreamError;
 use crate::group::Logged;
 use crate::letter::{DeadLetter, hex};
-use crate::letter_headers::PREFIX;
+use crate::letter_headers::{HEADERS_BYTES, PREFIX};
 use crate::place::Topic;
 use crate::probe::reachable;
 use crate::settings::{ClientSettings, config_error};
@@ -101,6 +102,7 @@ pub struct KafkaDeadLetters {
     producer: FutureProducer<Logged>,
     template: DeadLetterTopic,
     targets: BTreeMap<Topic, Target>,
+    compat: CompatHeaders,
     stop: CancellationToken,
 }
 
@@ -173,13 +175,21 @@ impl KafkaDeadLetters {
             producer,
             template,
             targets,
+            compat: CompatHeaders::default(),
             stop,
         })
     }
 
+    /// Adds the headers of a family of dead-letter tools to every letter.
+    #[must_use]
+    pub fn with_compat_headers(mut self, compat: CompatHeaders) -> Self {
+        self.compat = compat;
+        self
+    }
+
     async fn park(&self, letter: DeadLetter) -> Result<(), StreamError> {
         let target = self.target(&letter);
-        let mut parcel = Parcel::new(&letter);
+        let mut parcel = Parcel::new(&letter, self.compat);
         loop {
             let refused = tokio::select! {
                 // A letter that was sent all the same is the same letter when it is parked again.
@@ -277,8 +287,14 @@ struct Parcel {
 }
 
 impl Parcel {
-    fn new(letter: &DeadLetter) -> Self {
-        let added = letter.headers();
+    fn new(letter: &DeadLetter, compat: CompatHeaders) -> Self {
+        let compat = compat.of(letter);
+        let share: usize = compat
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        let mut added = letter.headers_within(HEADERS_BYTES.saturating_sub(share));
+        added.extend(compat);
         // A letter that comes from a replay carries our headers already: the new ones replace them.
         let ours =
             |name: &str| name.starts_with(PREFIX) || added.iter().any(|(added, _)| added == name);

@@ -41,7 +41,7 @@ fn our_headers_replace_older_ones_and_others_stay() {
         ],
         ..sample()
     };
-    let parcel = Parcel::new(&letter);
+    let parcel = Parcel::new(&letter, CompatHeaders::None);
     assert_eq!(
         parcel.kept,
         [("source".to_owned(), Bytes::from_static(b"web"))]
@@ -55,7 +55,7 @@ fn a_value_that_is_too_large_is_cut_and_says_so() {
         value: Bytes::from(vec![b'x'; 1_500_000]),
         ..sample()
     };
-    let mut parcel = Parcel::new(&letter);
+    let mut parcel = Parcel::new(&letter, CompatHeaders::None);
     let before = parcel.added.len();
     assert!(parcel.shorten(&letter));
     assert_eq!(parcel.value.len(), 524_288);
@@ -116,4 +116,34 @@ fn a_file_that_cannot_be_made_is_named() {
         error.to_string(),
         "could not write the dead letters to /nowhere/dead.ndjson: No such file or directory (os error 2)"
     );
+}
+
+#[test]
+fn headers_for_other_tools_take_their_share_of_the_room() {
+    let mut letter = sample();
+    letter.done = vec![letter.done[0].clone(); 100];
+    letter.original_headers = vec![(
+        "kafka_dlt-original-offset".to_owned(),
+        Bytes::from_static(b"old"),
+    )];
+    for compat in [CompatHeaders::Connect, CompatHeaders::Spring] {
+        let parcel = Parcel::new(&letter, compat);
+        let bytes: usize = parcel
+            .added
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        assert!(bytes <= HEADERS_BYTES, "{bytes} bytes");
+        assert!(
+            compat
+                .of(&letter)
+                .iter()
+                .all(|header| parcel.added.contains(header))
+        );
+        assert_eq!(
+            parcel.kept.is_empty(),
+            compat == CompatHeaders::Spring,
+            "the new one replaces the old one"
+        );
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::place::Place;
@@ -78,7 +78,7 @@ pub struct DeadLetter {
 }
 
 /// A mapping that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedMapping {
     /// `DESTINATION/NAME`, or `none` when no mapping was reached.
     pub mapping: String,
@@ -101,11 +101,12 @@ pub struct FailedMapping {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub property: Option<String>,
     /// How often it was tried.
+    #[serde(default)]
     pub attempts: u32,
 }
 
 /// A mapping that was delivered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoneMapping {
     /// `DESTINATION/NAME`.
     pub mapping: String,
@@ -115,12 +116,16 @@ pub struct DoneMapping {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record_id: Option<String>,
     /// When, in milliseconds since 1970; written as RFC 3339.
-    #[serde(rename = "finished_at", serialize_with = "as_rfc3339")]
+    #[serde(
+        rename = "finished_at",
+        serialize_with = "as_rfc3339",
+        deserialize_with = "from_rfc3339"
+    )]
     pub finished_ms: i64,
 }
 
 /// A mapping that was skipped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedMapping {
     /// `DESTINATION/NAME`.
     pub mapping: String,
@@ -206,6 +211,13 @@ fn short_hex(hash: &[u8]) -> String {
 )]
 fn as_rfc3339<S: Serializer>(ms: &i64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&rfc3339(*ms))
+}
+
+fn from_rfc3339<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let time = text.parse::<Timestamp>().map(Timestamp::as_millisecond);
+    // A time beyond the calendar is written as its number.
+    time.or_else(|error| text.parse().map_err(|_| serde::de::Error::custom(error)))
 }
 
 #[cfg(test)]

@@ -31,6 +31,11 @@ impl DeadLetter {
     /// how many are missing.
     #[must_use]
     pub fn headers(&self) -> Vec<(String, Vec<u8>)> {
+        self.headers_within(HEADERS_BYTES)
+    }
+
+    /// The same within so many bytes: what others need takes its share.
+    pub(crate) fn headers_within(&self, bytes: usize) -> Vec<(String, Vec<u8>)> {
         let mut headers = self.fixed(MESSAGE_BYTES);
         let lists = [
             self.lists(&all(&self.failed), &all(&self.done), &all(&self.skipped)),
@@ -51,7 +56,7 @@ impl DeadLetter {
             ),
         ];
         for candidate in lists {
-            if size(&headers) + size(&candidate) <= HEADERS_BYTES {
+            if size(&headers) + size(&candidate) <= bytes {
                 headers.extend(candidate);
                 return headers;
             }
@@ -69,7 +74,7 @@ impl DeadLetter {
                 &counted(self.done.len()),
                 &counted(self.skipped.len()),
             );
-            if size(&headers) + size(&list) <= HEADERS_BYTES || failed.is_empty() {
+            if size(&headers) + size(&list) <= bytes || failed.is_empty() {
                 headers.extend(list);
                 return headers;
             }

@@ -279,7 +279,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 prop_compose! {
-    fn letter()(
+    pub(crate) fn letter()(
         texts in prop::collection::vec(text(), 16),
         lists in (0usize..40, 0usize..40, 0usize..40),
         numbers in any::<(i64, u32, u16, i32)>(),

@@ -11,6 +11,7 @@
 
 mod base64;
 mod clock;
+mod compat;
 mod dead_letters;
 mod embedded;
 mod ends;
@@ -22,8 +23,10 @@ mod kafka;
 mod lag;
 mod ledger;
 mod letter;
+mod letter_file;
 mod letter_headers;
 mod letter_json;
+mod letter_read;
 mod misrouted;
 mod orders;
 mod place;
@@ -32,10 +35,12 @@ mod probe;
 mod produce;
 mod rebalances;
 mod reread;
+mod scan;
 mod settings;
 mod source;
 mod wire;
 
+pub use compat::CompatHeaders;
 pub use dead_letters::{DeadLetterTopic, DeadLetters, FileDeadLetters, KafkaDeadLetters};
 pub use embedded::EmbeddedBroker;
 pub use error::StreamError;
@@ -47,11 +52,14 @@ pub use ledger::{Flow, IntakeBounds, Ledger, Settled, Ticket};
 pub use letter::{
     DeadLetter, DoneMapping, FailedMapping, ReplayHistory, SkippedMapping, identity_hash,
 };
+pub use letter_file::LetterFile;
+pub use letter_read::{Cut, Letter, LetterError, Missing};
 pub use misrouted::Misrouted;
 pub use place::{Message, Offset, Partition, Place, Position, Topic};
 pub use probe::{Reached, ensure_topic, reachable};
 pub use produce::{Produced, Producer};
 pub use rebalances::Rebalances;
 pub use reread::read_at;
+pub use scan::{ScanFrom, TopicScan};
 pub use settings::{ClientSettings, GroupProtocol, KafkaSettings};
 pub use source::{Intake, Revocation, Source};

@@ -127,7 +127,7 @@ async fn parking_waits_for_the_broker_and_gives_up_only_when_stopped() {
     );
 }
 
-fn letter(partition: i32, key: &'static [u8]) -> DeadLetter {
+pub(crate) fn letter(partition: i32, key: &'static [u8]) -> DeadLetter {
     DeadLetter {
         origin: Place {
             topic: Topic::new("t"),
@@ -166,7 +166,7 @@ fn letter(partition: i32, key: &'static [u8]) -> DeadLetter {
     }
 }
 
-async fn dead_letters(
+pub(crate) async fn dead_letters(
     broker: &EmbeddedBroker,
     stop: CancellationToken,
 ) -> Result<DeadLetters, StreamError> {

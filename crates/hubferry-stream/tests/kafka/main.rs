@@ -12,6 +12,7 @@ mod lag;
 mod produce;
 mod rebalance;
 mod reread;
+mod scan;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
