@@ -367,4 +367,4 @@ impl<'f> Fields<'f> {
 
 #[cfg(test)]
 #[path = "letter_read_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -28,17 +28,24 @@ fn parked(letter: &DeadLetter) -> Message {
     }
 }
 
-#[test]
-fn what_was_parked_is_read_back_field_by_field() {
-    let read = Letter::read(&parked(&sample())).unwrap();
-    let expected = Letter {
+/// The sample letter as found at an offset.
+pub(crate) fn found(offset: i64) -> Letter {
+    Letter {
         letter: sample(),
-        at: at(),
+        at: Place {
+            offset: Offset::new(offset),
+            ..at()
+        },
         parked_ms: 99,
         missing: Missing::default(),
         cut: None,
-    };
-    assert_eq!(read, expected);
+    }
+}
+
+#[test]
+fn what_was_parked_is_read_back_field_by_field() {
+    let read = Letter::read(&parked(&sample())).unwrap();
+    assert_eq!(read, found(5));
     let blocked = DeadLetter {
         class: "blocked".to_owned(),
         blocked_by: Some("0123456789abcdef0123456789abcdef".to_owned()),

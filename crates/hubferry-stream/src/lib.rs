@@ -10,6 +10,7 @@
 //! tests.
 
 mod base64;
+mod cause;
 mod clock;
 mod compat;
 mod dead_letters;
@@ -36,10 +37,12 @@ mod produce;
 mod rebalances;
 mod reread;
 mod scan;
+mod selection;
 mod settings;
 mod source;
 mod wire;
 
+pub use cause::{Cause, Causes, Example, Tally};
 pub use compat::CompatHeaders;
 pub use dead_letters::{DeadLetterTopic, DeadLetters, FileDeadLetters, KafkaDeadLetters};
 pub use embedded::EmbeddedBroker;
@@ -61,5 +64,6 @@ pub use produce::{Produced, Producer};
 pub use rebalances::Rebalances;
 pub use reread::read_at;
 pub use scan::{ScanFrom, TopicScan};
+pub use selection::{FilterError, Predicate, Sample, Selection};
 pub use settings::{ClientSettings, GroupProtocol, KafkaSettings};
 pub use source::{Intake, Revocation, Source};
