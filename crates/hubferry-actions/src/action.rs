@@ -304,3 +304,6 @@ impl RefusalCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -150,6 +150,9 @@ fn equal_ignoring_case(one: &str, other: &str) -> bool {
 /// Some of the options: one of them, a list with `;`, or a JSON list. A leading `;`, which adds to those the record has,
 /// stays.
 fn several(text: &str, options: &[OptionInfo]) -> Result<Option<String>, Unfit> {
+    if is_list_of(text, options) {
+        return Ok(None);
+    }
     if let Some(value) = option(text, options) {
         return Ok(changed(text, value));
     }
@@ -176,6 +179,15 @@ fn several(text: &str, options: &[OptionInfo]) -> Result<Option<String>, Unfit> 
     }
     let start = if adds { ";" } else { "" };
     Ok(changed(text, &format!("{start}{}", values.join(";"))))
+}
+
+/// Whether a list holds nothing but values of options, each once.
+fn is_list_of(text: &str, options: &[OptionInfo]) -> bool {
+    let list = text.strip_prefix(';').unwrap_or(text);
+    list.split(';').enumerate().all(|(place, part)| {
+        let is_value = options.iter().any(|option| &*option.value == part);
+        is_value && !list.split(';').take(place).any(|before| before == part)
+    })
 }
 
 /// The texts of a JSON list of texts, numbers and booleans.

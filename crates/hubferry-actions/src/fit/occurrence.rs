@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
 use super::{DropReason, EventPropertyDefinition, FittedOccurrence, Misfit, MisfitCode, Takes};
 use crate::convert::{Unfit, convert, is_longer};
 use crate::nouns::PropertyName;
@@ -73,15 +71,11 @@ pub fn fit_occurrence(
         placed: Vec::with_capacity(step.properties.len()),
         dropped: Vec::new(),
     };
-    let places: FxHashMap<&str, (usize, &EventPropertyInfo)> = definition
-        .properties
-        .iter()
-        .enumerate()
-        .map(|(place, info)| (&*info.name, (place, info)))
-        .collect();
+    // Neither has many more than fifty: to look through them costs less than to index them for every occurrence.
+    let defined = || definition.properties.iter().enumerate();
     for (name, value) in &step.properties {
-        match places.get(name.as_str()) {
-            Some((place, info)) => fitting.known(name, value, *place, info)?,
+        match defined().find(|(_, info)| &*info.name == name.as_str()) {
+            Some((place, info)) => fitting.known(name, value, place, info)?,
             None => fitting.unknown(name, value)?,
         }
     }
@@ -227,7 +221,7 @@ impl Fitting<'_> {
         });
         Ok(FittedOccurrence {
             create: create.collect(),
-            event: Arc::from(self.event.as_str()),
+            event: self.event.shared(),
             properties: self
                 .placed
                 .into_iter()
