@@ -4,7 +4,7 @@
 //! stands in it; only what is asked for is made a value of its own.
 //!
 //! [`Tape::read`] understands the plain case alone. Where it gives up (a fault, a key that stands twice, half a
-//! surrogate pair, a text beyond 4 GiB), [`Reader`](crate::json::Reader) reads the same text again, with its own
+//! surrogate pair, a number like `1E5`, a text beyond 4 GiB), [`Reader`](crate::json::Reader) reads the same text again, with its own
 //! messages and its own answer: the two must agree on all that the tape does read, which a test checks.
 
 use crate::json::MAX_DEPTH;
@@ -489,10 +489,10 @@ impl TapeReader<'_> {
         if self.eat(b'.') {
             self.digits()?;
         }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if !self.eat(b'-') {
-                self.eat(b'+');
+        if self.eat(b'e') {
+            // `1e5` and `1E5` have another text as values, which is `1e+5`.
+            if !(self.eat(b'-') || self.eat(b'+')) {
+                return None;
             }
             self.digits()?;
         }

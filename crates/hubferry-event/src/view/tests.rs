@@ -11,7 +11,7 @@ fn text() -> String {
     let long: Vec<Value> = (0..40).map(|n| json!({"n": n})).collect();
     let wide: Map<String, Value> = (0..40).map(|n| (format!("k{n}"), json!([n]))).collect();
     json!({
-        "s": "x\n", "n": -1.50, "t": true, "f": false, "z": null,
+        "s": "x\n", "n": -1.50, "x": 1.5e300, "t": true, "f": false, "z": null,
         "l": [1, [2, {"a": []}], {}], "o": {"b": {"c": "d"}, "": 0}, "long": long, "wide": wide,
     })
     .to_string()
