@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::clean::{is_clean_name, kind_of_text};
+use crate::contact::stage_of;
 use crate::convert::{Unfit, convert};
 use crate::nouns::{ObjectType, Properties, PropertyDefinition, PropertyName, PropertyText};
 use crate::occurrence::EventName;
-use crate::plan::{Policy, RecordStep, UnknownProperty, ValueKind};
+use crate::plan::{LifecycleStage, Policy, RecordStep, UnknownProperty, ValueKind};
 use crate::portal::{ObjectProperties, OptionInfo, PropertyInfo, ValueType};
 
 mod occurrence;
@@ -118,6 +119,14 @@ pub fn fit(
         }
     }
     Ok(fitting.fitted)
+}
+
+impl Fitted {
+    /// The lifecycle stage that is written, as the portal names it: a step may have wished for it by its label.
+    #[must_use]
+    pub fn stage(&self) -> Option<LifecycleStage> {
+        stage_of(&self.properties)
+    }
 }
 
 struct Fitting<'a> {

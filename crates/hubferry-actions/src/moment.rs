@@ -55,8 +55,23 @@ pub(crate) fn iso(time: EventTime) -> Option<String> {
 pub(crate) fn time_in(value: &Value) -> Option<EventTime> {
     match value {
         Value::String(text) => parse_lenient_timestamp(text.trim()),
-        other => parse_timestamp(other),
+        other => parse_timestamp(other).or_else(|| fractional(other)),
     }
+}
+
+/// An epoch with a fraction; below this magnitude it counts seconds, as whole ones do.
+fn fractional(value: &Value) -> Option<EventTime> {
+    const FIRST_MILLIS: f64 = 1e11;
+    let count = value.as_f64()?;
+    let millis = if count.abs() < FIRST_MILLIS {
+        count * 1000.0
+    } else {
+        count
+    };
+    format!("{millis:.0}")
+        .parse()
+        .ok()
+        .map(EventTime::from_millis)
 }
 
 /// UTC, seconds, and no finer than the milliseconds that HubSpot keeps.

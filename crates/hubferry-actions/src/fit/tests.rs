@@ -111,6 +111,27 @@ fn o16_values_are_converted_to_the_propertys_type() {
 }
 
 #[test]
+fn a_stage_wished_for_by_its_label_is_the_portals_own() {
+    let evangelist = OptionInfo {
+        value: Box::from("31337"),
+        label: Box::from("Loud Evangelist"),
+    };
+    let stages = info(ValueType::Option(vec![evangelist]));
+    let name = PropertyName::new("lifecyclestage");
+    let schema = ObjectProperties::new([(name, stages)]);
+    let wish = step(&[("lifecyclestage", "loud evangelist")]);
+    let fitted = fit(&wish, &schema, &strict()).unwrap();
+    assert_eq!(pairs(&fitted.properties), [("lifecyclestage", "31337")]);
+    assert_eq!(fitted.stage().unwrap().as_str(), "31337");
+    assert!(
+        fit(&step(&[]), &schema, &strict())
+            .unwrap()
+            .stage()
+            .is_none()
+    );
+}
+
+#[test]
 fn what_fits_is_passed_on_without_a_copy() {
     let step = step(&[
         ("text", "x"),
