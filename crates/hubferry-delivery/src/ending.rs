@@ -46,7 +46,7 @@ pub enum Note {
     },
     /// The association waits for its contact.
     WaitingLink,
-    /// The association was left out: there is no such contact.
+    /// An association was left out: there is no such record.
     MissingTarget,
 }
 
@@ -55,6 +55,8 @@ pub enum Note {
 pub enum SkipReason {
     /// The record does not exist and is not to be created.
     NotFound,
+    /// The record exists already and is only to be created.
+    Exists,
     /// Everything in it is older than what was written.
     Stale,
 }
@@ -73,12 +75,16 @@ pub struct Death {
 /// The kinds of step at which a delivery can die (names.md §4).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Stage {
-    /// A property it needs could not be made.
+    /// Something of the schema that it needs is missing and could not be made.
     Ensure,
     /// The record was refused.
     Record,
-    /// The record is written, its association was refused.
+    /// The record is written, an association was refused.
     Association,
+    /// The occurrence was refused.
+    Occurrence,
+    /// The record is written, its place in a list was refused.
+    List,
 }
 
 impl SkipReason {
@@ -87,6 +93,7 @@ impl SkipReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
+            Self::Exists => "exists",
             Self::Stale => "stale",
         }
     }
@@ -100,6 +107,8 @@ impl Stage {
             Self::Ensure => "ensure",
             Self::Record => "record",
             Self::Association => "association",
+            Self::Occurrence => "occurrence",
+            Self::List => "list",
         }
     }
 }

@@ -66,10 +66,15 @@ pub struct EngineParts {
     pub backlog: Backlog,
 }
 
-/// The limits that calls count against, by name (names.md §6): `ten_seconds`, `associations`, `search`.
-pub const LIMITS: [&str; 3] = ["ten_seconds", "associations", "search"];
+/// The limits that calls count against, by name (names.md §6): `ten_seconds`, `associations`, `search`, `event_sends`.
+pub const LIMITS: [&str; 4] = ["ten_seconds", "associations", "search", "event_sends"];
 
-const BUCKETS: [Bucket; 3] = [Bucket::Burst, Bucket::Associations, Bucket::Search];
+const BUCKETS: [Bucket; 4] = [
+    Bucket::Burst,
+    Bucket::Associations,
+    Bucket::Search,
+    Bucket::EventSends,
+];
 
 /// Instructions taken in one go: enough to keep the channel cheap, few enough to look at permits in between.
 const INSTRUCTIONS_AT_ONCE: usize = 256;
@@ -97,6 +102,7 @@ impl Engine {
             scheduler: Scheduler::new(
                 SchedulerSettings {
                     marks,
+                    schema: true,
                     ..parts.scheduler
                 },
                 parts.mappings.clone(),

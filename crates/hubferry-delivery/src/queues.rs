@@ -1,9 +1,10 @@
 //! Ready steps by kind of call, and which kind a permit is worth most for.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hubferry_actions::{AssociationType, ObjectType, PropertyName};
+use hubferry_actions::{LinkChange, ObjectType, PropertyName};
 use hubferry_hubspot::{Bucket, Endpoint, StepId};
 use rustc_hash::FxHashMap;
 
@@ -21,17 +22,26 @@ pub(crate) enum QueueKey {
         object: ObjectType,
         id_property: PropertyName,
     },
+    Create {
+        object: ObjectType,
+    },
     Search {
         object: ObjectType,
     },
-    Associate {
+    Link {
+        change: LinkChange,
         from: ObjectType,
         to: ObjectType,
-        kind: AssociationType,
     },
-    CreateProperty {
+    Members {
+        list: Arc<str>,
+    },
+    SendEvents,
+    CreateProperties {
         object: ObjectType,
     },
+    /// Calls that carry one step each, of one kind.
+    Single(Endpoint),
 }
 
 /// A queue's place; queues are made on first use and kept.
@@ -73,9 +83,16 @@ impl QueueKey {
             Self::Upsert { object, .. } => Endpoint::Upsert(object),
             Self::Update { object } => Endpoint::Update(object),
             Self::Read { object, .. } => Endpoint::Read(object),
+            Self::Create { object } => Endpoint::Create(object),
             Self::Search { object } => Endpoint::Search(object),
-            Self::Associate { from, to, .. } => Endpoint::Associate(from, to),
-            Self::CreateProperty { object } => Endpoint::CreateProperty(object),
+            Self::Link { change, from, to } => match change {
+                LinkChange::Associate => Endpoint::Associate(from, to),
+                LinkChange::Dissociate => Endpoint::Dissociate(from, to),
+            },
+            Self::Members { .. } => Endpoint::ChangeMembers,
+            Self::SendEvents => Endpoint::SendEvents,
+            Self::CreateProperties { object } => Endpoint::CreateProperties(object),
+            Self::Single(endpoint) => endpoint,
         }
     }
 }
@@ -142,8 +159,9 @@ impl Queues {
         now: Instant,
     ) -> Option<(QueueId, f64)> {
         let mut best: Option<(QueueId, f64)> = None;
+        let saturated = self.is_saturated();
         for (n, queue) in self.list.iter().enumerate() {
-            if queue.bucket != bucket || !queue.is_due(patience, now) {
+            if queue.bucket != bucket || !queue.is_due(patience, saturated, now) {
                 continue;
             }
             let worth = queue.worth(patience, now);
@@ -157,26 +175,41 @@ impl Queues {
 
     /// When the next queue becomes due that is not yet.
     pub(crate) fn due_after(&self, patience: &Patience, now: Instant) -> Option<Instant> {
+        let saturated = self.is_saturated();
         self.list
             .iter()
-            .filter_map(|queue| queue.due_at(patience))
+            .filter_map(|queue| queue.due_at(patience, saturated))
             .filter(|at| *at > now)
             .min()
     }
+
+    /// Whether more waits than the permits of the moment can carry: some queue fills a whole call.
+    fn is_saturated(&self) -> bool {
+        self.list
+            .iter()
+            .any(|queue| queue.max > 1 && queue.ready.len() >= queue.max)
+    }
 }
 
+/// Calls that take more inputs than a call of records brings forth wait for several of those.
+const LARGE: usize = 100;
+
 impl Queue {
-    fn due_at(&self, patience: &Patience) -> Option<Instant> {
+    /// While records are waiting for permits, the calls for what follows them are worth waiting for up to the age bound:
+    /// they would go out almost empty.
+    fn due_at(&self, patience: &Patience, saturated: bool) -> Option<Instant> {
         let oldest = self.ready.front()?.since;
         Some(if self.ready.len() >= self.max {
             oldest
+        } else if saturated && self.max > LARGE {
+            oldest + patience.max_age
         } else {
             oldest + patience.linger
         })
     }
 
-    fn is_due(&self, patience: &Patience, now: Instant) -> bool {
-        self.due_at(patience).is_some_and(|at| at <= now)
+    fn is_due(&self, patience: &Patience, saturated: bool, now: Instant) -> bool {
+        self.due_at(patience, saturated).is_some_and(|at| at <= now)
     }
 
     /// Fill ratio plus age over the age bound (fleet.md ii.1).

@@ -158,10 +158,23 @@ fn leave_out(request: &mut Request, step: StepId, names: &[PropertyName]) {
             .iter_mut()
             .find(|i| i.step == step)
             .map(|i| &mut i.properties),
+        Request::Create { inputs, .. } => inputs
+            .iter_mut()
+            .find(|i| i.step == step)
+            .map(|i| &mut i.properties),
         Request::Read { .. }
         | Request::Search { .. }
-        | Request::Associate { .. }
-        | Request::CreateProperty { .. } => None,
+        | Request::Link { .. }
+        | Request::CreateProperties { .. }
+        | Request::ReadProperties { .. }
+        | Request::ReadObjectType { .. }
+        | Request::SendEvents { .. }
+        | Request::ReadEventDefinition { .. }
+        | Request::CreateEventDefinition { .. }
+        | Request::CreateEventProperty { .. }
+        | Request::ReadList { .. }
+        | Request::CreateList { .. }
+        | Request::ChangeMembers { .. } => None,
     };
     if let Some(properties) = properties {
         properties.retain(|(name, _)| !names.contains(name));
@@ -191,6 +204,7 @@ pub(crate) fn limit_of(bucket: Bucket) -> LimitName {
         Bucket::Burst => "ten_seconds",
         Bucket::Associations => "associations",
         Bucket::Search => "search",
+        Bucket::EventSends => "event_sends",
     })
 }
 

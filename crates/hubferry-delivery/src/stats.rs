@@ -43,6 +43,10 @@ pub struct StatsSnapshot {
     pub links_kept: u64,
     /// Waiting links made.
     pub links_made: u64,
+    /// Schema reads that the portal refused: values went out as they were.
+    pub schema_refused: u64,
+    /// Values sent once more because two names turned out to be of one record.
+    pub order_repairs: u64,
     /// Permits that were granted and not needed.
     pub permits_unused: u64,
 }
@@ -133,6 +137,8 @@ impl Stats {
         books.retries = counts.retries;
         books.links_kept = counts.links_kept;
         books.links_made = counts.links_made;
+        books.schema_refused = counts.schema_refused;
+        books.order_repairs = counts.order_repairs;
     }
 
     pub(crate) fn held(&self, holds: Vec<HoldView>, names: &[String]) {

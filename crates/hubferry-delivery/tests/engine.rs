@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use hubferry_actions::{
     AssociateStep, AssociationType, Existing, Lifecycle, ObjectType, OnMissingContact, Plan,
-    Policy, PropertyName, PropertyText, RecordRef, RecordStep, WhenMissing,
+    Policy, PropertyName, PropertyText, RecordPlan, RecordRef, RecordStep, UnknownProperty,
+    ValueKind, WhenFound, WhenMissing, Work,
 };
 use hubferry_delivery::{
     Admission, Backlog, Delivery, DeliveryId, Ended, Ending, Engine, EngineParts, Instruction,
@@ -71,8 +72,9 @@ async fn start(simulator: &Simulator) -> Running {
 fn policy() -> Arc<Policy> {
     Arc::new(Policy {
         coalesce: true,
-        drop_unknown_property: false,
+        unknown_property: UnknownProperty::DeadLetter,
         drop_invalid_property: false,
+        truncate_dates: false,
         lifecycle: Lifecycle::BothWays,
         on_missing_contact: OnMissingContact::Wait,
         link_wait: Duration::from_secs(60),
@@ -86,25 +88,27 @@ fn identify(id: u64, name: &str, properties: &[(&str, &str)]) -> Instruction {
         IdentityKey::User(name.into()),
         IdentityKey::Email(email.as_str().into()),
     ];
+    let record = RecordStep {
+        record: RecordRef {
+            object: ObjectType::contacts(),
+            id_property: PropertyName::new("email"),
+            value: Arc::from(email.as_str()),
+        },
+        properties: properties
+            .iter()
+            .map(|(n, v)| (PropertyName::new(n), PropertyText::new(v)))
+            .collect(),
+        existing: Existing::ById,
+        when_missing: WhenMissing::Create,
+        when_found: WhenFound::Write,
+        stage: None,
+        person: keys.iter().cloned().collect(),
+        needs: None,
+        creation: None,
+    };
     let plan = Plan {
         time: EventTime::from_millis(1),
-        record: RecordStep {
-            record: RecordRef {
-                object: ObjectType::contacts(),
-                id_property: PropertyName::new("email"),
-                value: Arc::from(email.as_str()),
-            },
-            properties: properties
-                .iter()
-                .map(|(n, v)| (PropertyName::new(n), PropertyText::new(v)))
-                .collect(),
-            existing: Existing::ById,
-            when_missing: WhenMissing::Create,
-            stage: None,
-            person: keys.iter().cloned().collect(),
-            needs: None,
-        },
-        associate: None,
+        work: Work::Record(Box::new(RecordPlan::only(record))),
         policy: policy(),
     };
     admission(id, keys, plan)
@@ -118,32 +122,40 @@ fn group(id: u64, name: &str) -> Instruction {
     let definition = hubferry_actions::PropertyDefinition {
         object: ObjectType::companies(),
         name: PropertyName::new("segment_group_id"),
-        label: "Segment Group ID",
+        label: "Segment Group ID".into(),
         description: "test",
-        group: "companyinformation",
+        group: "companyinformation".into(),
+        kind: ValueKind::Text,
         unique: true,
         hidden: true,
+        sensitive: false,
+    };
+    let record = RecordStep {
+        record: RecordRef {
+            object: ObjectType::companies(),
+            id_property: definition.name.clone(),
+            value: Arc::from("acme"),
+        },
+        properties: vec![(PropertyName::new("name"), PropertyText::new("Acme"))],
+        existing: Existing::ById,
+        when_missing: WhenMissing::Create,
+        when_found: WhenFound::Write,
+        stage: None,
+        person: [].into_iter().collect(),
+        needs: Some(definition),
+        creation: None,
+    };
+    let associate = AssociateStep {
+        person: [keys[0].clone()].into_iter().collect(),
+        with: ObjectType::contacts(),
+        kind: AssociationType::company_to_contact(),
     };
     let plan = Plan {
         time: EventTime::from_millis(2),
-        record: RecordStep {
-            record: RecordRef {
-                object: ObjectType::companies(),
-                id_property: definition.name.clone(),
-                value: Arc::from("acme"),
-            },
-            properties: vec![(PropertyName::new("name"), PropertyText::new("Acme"))],
-            existing: Existing::ById,
-            when_missing: WhenMissing::Create,
-            stage: None,
-            person: [].into_iter().collect(),
-            needs: Some(definition),
-        },
-        associate: Some(AssociateStep {
-            person: [keys[0].clone()].into_iter().collect(),
-            with: ObjectType::contacts(),
-            kind: AssociationType::company_to_contact(),
-        }),
+        work: Work::Record(Box::new(RecordPlan {
+            associate: Some(associate),
+            ..RecordPlan::only(record)
+        })),
         policy: policy(),
     };
     admission(id, keys, plan)
@@ -212,7 +224,9 @@ async fn a_contact_its_company_and_their_association_arrive() {
             "associations/companies/contacts/batch/create",
             "companies/batch/upsert",
             "contacts/batch/upsert",
-            "properties/companies"
+            "properties/companies",
+            "properties/companies/batch/create",
+            "properties/contacts"
         ]
     );
     simulator.stop().await;

@@ -3,45 +3,23 @@
 //! The contact comes from what this worker has seen, else from the fleet's memory, else from one batch read by e-mail;
 //! after that the mapping decides: wait, create, go without, or refuse.
 
-use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use hubferry_actions::{
-    AssociateStep, AssociationType, Existing, OnMissingContact, Person, PropertyName, RecordId,
-    RecordRef, RecordStep, WhenMissing,
+    AssociateStep, Existing, LinkChange, OnMissingContact, Person, PropertyName, RecordId,
+    RecordRef, RecordStep, WhenFound, WhenMissing,
 };
 use hubferry_event::IdentityKey;
 use hubferry_hubspot::{Code, ErrorClass, Found, Rejection, StepId};
 use hubferry_memory::{Finding, Inquiry, Link, LinkId, LinkOrigin};
-use lru::LruCache;
-use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
+use super::follow::Followed;
+use super::links::{LinkWaiter, LinkWish};
 use super::step::{AssociateWork, State, Step, StepKind};
 use super::verdicts::plain;
 use super::{Asker, DeliverySlot, Scheduler, Todo};
-use crate::ending::{Death, Ending, Note, Stage};
-
-/// One association: from, to, type.
-type Pair = (RecordId, RecordId, AssociationType);
-
-pub(super) struct Associations {
-    /// Associations asked for and not yet confirmed.
-    open: FxHashMap<Pair, StepId>,
-    /// Those confirmed lately, and when.
-    made: LruCache<Pair, Instant>,
-}
-
-const MADE_LATELY: NonZeroUsize = NonZeroUsize::new(50_000).expect("fifty thousand is not zero");
-
-impl Default for Associations {
-    fn default() -> Self {
-        Self {
-            open: FxHashMap::default(),
-            made: LruCache::new(MADE_LATELY),
-        }
-    }
-}
+use crate::ending::{Note, Stage};
 
 impl Scheduler {
     /// A delivery's record is written: its association is next.
@@ -54,7 +32,8 @@ impl Scheduler {
     ) {
         let delivery = &self.deliveries[slot.0];
         let step = self.add_step(StepKind::Associate(Box::new(AssociateWork {
-            from_object: delivery.record.record.object.clone(),
+            from_object: delivery.record().record.object.clone(),
+            wished: (delivery.time.as_millis(), delivery.arrival),
             from,
             to_object: wish.with,
             kind: wish.kind,
@@ -85,6 +64,7 @@ impl Scheduler {
             deliveries: SmallVec::new(),
             links: vec![link.id],
             gone_once: false,
+            wished: (link.since_ms, 0),
         })));
         self.pair(step, contact.clone(), now);
     }
@@ -150,19 +130,22 @@ impl Scheduler {
         };
         let person = work.person.clone();
         let Some(&slot) = work.deliveries.first() else {
-            return self.close_association(step);
+            self.steps.remove(&step);
+            return;
         };
         let email = email_of(&person).map(str::to_owned);
         let on_missing = self.deliveries[slot.0].policy.on_missing_contact;
         match (on_missing, email) {
             (OnMissingContact::Create, Some(email)) => {
                 self.set_state(step, State::Blocked);
-                self.open_wanted_contact(&bare_contact(&email, person), step);
+                self.open_wanted(&bare_contact(&email, person), step);
             }
             (OnMissingContact::Wait | OnMissingContact::Create, _) if !person.is_empty() => {
                 self.keep_link(step, self.clock.ms_at(now))
             }
-            (OnMissingContact::Skip, _) => self.end_associated(step, Some(Note::MissingTarget)),
+            (OnMissingContact::Skip, _) => {
+                self.end_associated(step, Some(Note::MissingTarget), now)
+            }
             (
                 OnMissingContact::Wait | OnMissingContact::Create | OnMissingContact::DeadLetter,
                 _,
@@ -222,36 +205,35 @@ impl Scheduler {
             work.links.clear();
         }
         self.counts.links_kept += 1;
-        self.end_associated(step, Some(Note::WaitingLink));
+        self.end_associated(step, Some(Note::WaitingLink), now);
     }
 
-    /// Both ends are known: asked for once, however many deliveries want it.
+    /// Both ends are known: the pair is asked for once, however many want it.
     pub(super) fn pair(&mut self, step: StepId, contact: RecordId, now: Instant) {
         let Some(work) = self.associate_work(step) else {
             return;
         };
         work.to = Some(contact.clone());
-        let pair: Pair = (work.from.clone(), contact, work.kind.clone());
-        if let Some(&open) = self.associations.open.get(&pair)
-            && open != step
-        {
-            return self.share_association(step, open);
-        }
-        let horizon = self.settings.max_age;
-        if self
-            .associations
-            .made
-            .peek(&pair)
-            .is_some_and(|at| now.saturating_duration_since(*at) <= horizon)
-        {
-            return self.end_associated(step, None);
-        }
-        self.associations.open.insert(pair, step);
-        self.todo.push_back(Todo::Ready(step));
+        let from = (work.from_object.clone(), work.from.clone());
+        let to = (work.to_object.clone(), contact);
+        let (time, arrival) = work.wished;
+        let wish = LinkWish {
+            kind: work.kind.clone(),
+            change: LinkChange::Associate,
+            wished: (time, arrival, 0),
+            waiters: smallvec![LinkWaiter::Association(step)],
+        };
+        self.set_state(step, State::Blocked);
+        self.change_link(from, to, wish, now);
     }
 
-    /// Lets the deliveries of one step go with another that asks the same; a waiting link is dropped when that is made.
-    fn share_association(&mut self, step: StepId, open: StepId) {
+    /// HubSpot shows the association.
+    pub(super) fn associated(&mut self, step: StepId, now: Instant) {
+        self.end_associated(step, None, now);
+    }
+
+    /// Ends the deliveries of an association, with a note if there is one.
+    fn end_associated(&mut self, step: StepId, note: Option<Note>, now: Instant) {
         let Some(Step {
             kind: StepKind::Associate(work),
             ..
@@ -259,42 +241,20 @@ impl Scheduler {
         else {
             return;
         };
-        self.counts.coalesced += 1;
-        if let Some(shared) = self.associate_work(open) {
-            shared.deliveries.extend(work.deliveries);
-            shared.links.extend(work.links);
+        if !work.links.is_empty() {
+            self.counts.links_made += work.links.len() as u64;
+            self.ask(
+                Asker::Nobody,
+                Inquiry::DropLinks {
+                    person: work.person.to_vec(),
+                    links: work.links,
+                },
+            );
         }
-    }
-
-    /// HubSpot shows the association.
-    pub(super) fn associated(&mut self, step: StepId, now: Instant) {
-        if let Some(pair) = self.associate_work(step).and_then(|work| pair_of(work)) {
-            self.associations.made.put(pair, now);
+        for slot in work.deliveries {
+            let how = note.clone().map_or(Followed::Done, Followed::Noted);
+            self.followed(slot, how, now);
         }
-        self.end_associated(step, None);
-    }
-
-    /// Ends the deliveries of an association, with a note if there is one.
-    fn end_associated(&mut self, step: StepId, note: Option<Note>) {
-        let Some(work) = self.associate_work(step) else {
-            return;
-        };
-        let deliveries = std::mem::take(&mut work.deliveries);
-        let person = work.person.clone();
-        let links = std::mem::take(&mut work.links);
-        if !links.is_empty() {
-            self.counts.links_made += links.len() as u64;
-            let person = person.to_vec();
-            self.ask(Asker::Nobody, Inquiry::DropLinks { person, links });
-        }
-        for slot in deliveries {
-            let delivery = &mut self.deliveries[slot.0];
-            let mut notes = std::mem::take(&mut delivery.notes);
-            notes.extend(note.clone());
-            self.todo
-                .push_back(Todo::End(slot, Ending::Delivered { notes }));
-        }
-        self.close_association(step);
     }
 
     /// One of the ends is gone: the contact is looked up anew, once.
@@ -307,10 +267,7 @@ impl Scheduler {
             return self.association_dies(step, &contact_is_missing(), now);
         }
         work.gone_once = true;
-        if let Some(pair) = pair_of(work) {
-            work.to = None;
-            self.associations.open.remove(&pair);
-        }
+        work.to = None;
         self.people.forget(&person);
         self.ask(
             Asker::Nobody,
@@ -319,6 +276,7 @@ impl Scheduler {
             },
         );
         // The look-up after the forgetting goes past the memory, straight to HubSpot where there is an e-mail.
+        self.set_state(step, State::Chained);
         if email_of(&person).is_some() {
             self.todo.push_back(Todo::Ready(step));
         } else {
@@ -326,30 +284,9 @@ impl Scheduler {
         }
     }
 
-    /// The record is written; only its association is refused.
-    pub(super) fn association_dies(&mut self, step: StepId, rejection: &Rejection, _now: Instant) {
-        self.association_dies_of(step, rejection);
-    }
-
-    /// See [`Scheduler::association_dies`]; also when the contact it wanted could not be created.
-    pub(super) fn association_dies_of(&mut self, step: StepId, rejection: &Rejection) {
+    /// The record is written; only its association is refused, or the contact it wanted could not be created.
+    pub(super) fn association_dies(&mut self, step: StepId, rejection: &Rejection, now: Instant) {
         let attempts = self.attempts_of(step);
-        let Some(work) = self.associate_work(step) else {
-            return;
-        };
-        for slot in std::mem::take(&mut work.deliveries) {
-            let death = Death {
-                rejection: rejection.clone(),
-                stage: Stage::Association,
-                attempts,
-            };
-            self.todo
-                .push_back(Todo::End(slot, Ending::Dead(Box::new(death))));
-        }
-        self.close_association(step);
-    }
-
-    pub(super) fn close_association(&mut self, step: StepId) {
         let Some(Step {
             kind: StepKind::Associate(work),
             ..
@@ -357,10 +294,9 @@ impl Scheduler {
         else {
             return;
         };
-        if let Some(pair) = pair_of(&work)
-            && self.associations.open.get(&pair) == Some(&step)
-        {
-            self.associations.open.remove(&pair);
+        for slot in work.deliveries {
+            let refused = Followed::refused(rejection, Stage::Association, attempts);
+            self.followed(slot, refused, now);
         }
     }
 
@@ -381,18 +317,17 @@ impl Scheduler {
     }
 }
 
-fn pair_of(work: &AssociateWork) -> Option<Pair> {
-    work.to
-        .clone()
-        .map(|to| (work.from.clone(), to, work.kind.clone()))
-}
-
 /// The e-mail by which HubSpot can be asked for a person.
 pub(super) fn email_of(person: &[IdentityKey]) -> Option<&str> {
     person.iter().find_map(|key| match key {
         IdentityKey::Email(email) => Some(&**email),
         _ => None,
     })
+}
+
+/// The contact that an association creates when there is none; `None` when its e-mail is not known.
+pub(super) fn bare_of(work: &AssociateWork) -> Option<RecordStep> {
+    email_of(&work.person).map(|email| bare_contact(email, work.person.clone()))
 }
 
 fn bare_contact(email: &str, person: Person) -> RecordStep {
@@ -405,9 +340,11 @@ fn bare_contact(email: &str, person: Person) -> RecordStep {
         properties: Vec::new(),
         existing: Existing::ById,
         when_missing: WhenMissing::Create,
+        when_found: WhenFound::Write,
         stage: None,
         person,
         needs: None,
+        creation: None,
     }
 }
 

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hubferry_actions::{Properties, PropertyName, RecordRef};
+use hubferry_actions::{MatchMode, PropertyName, RecordId, RecordRef, SearchBy};
 use hubferry_hubspot::{
-    Answers, AssociationInput, Bucket, Call, Cause, Code, Done, Outcome, ReadInput, Refusal,
-    Request, Resume, SearchInput, StepId, UpdateInput, UpsertInput,
+    Answers, Bucket, Call, Cause, Code, Done, Outcome, Refusal, Resume, StepId,
 };
 use hubferry_memory::MarkWrite;
 use rustc_hash::FxHashSet;
 
 use super::associations::email_of;
 use super::records::LIFECYCLE_STAGE;
+use super::requests::search_of;
 use super::step::{Phase, RecordWork, State, Step, StepKind};
 use super::{CallId, Outgoing, Scheduler, Todo};
 use crate::coalesce::Part;
@@ -22,8 +22,8 @@ use crate::queues::{QueueId, QueueKey};
 
 /// A call on the wire.
 pub(super) struct OnWire {
-    queue: QueueId,
-    steps: Vec<StepId>,
+    pub(super) queue: QueueId,
+    pub(super) steps: Vec<StepId>,
     /// Set when the call is part of the search for an offender.
     group: Option<GroupId>,
 }
@@ -50,8 +50,16 @@ impl Scheduler {
         if !self.steps.contains_key(&step)
             || self.must_wait_for_property(step)
             || self.park_if_held(step)
+            || self.must_wait_for_list(step, now)
+            || self.must_wait_for_type(step, now)
         {
             return;
+        }
+        if self
+            .record_work(step)
+            .is_some_and(|work| work.phase == Phase::LookUp)
+        {
+            return self.look_up(step, now);
         }
         let Some(key) = self.queue_key(step) else {
             return;
@@ -64,18 +72,28 @@ impl Scheduler {
     fn queue_key(&self, step: StepId) -> Option<QueueKey> {
         Some(match &self.steps.get(&step)?.kind {
             StepKind::Record(work) => record_queue(work)?,
-            StepKind::Associate(work) if work.to.is_some() => QueueKey::Associate {
-                from: work.from_object.clone(),
-                to: work.to_object.clone(),
-                kind: work.kind.clone(),
-            },
             StepKind::Associate(work) => QueueKey::Read {
                 object: work.to_object.clone(),
                 id_property: PropertyName::new("email"),
             },
-            StepKind::CreateProperty(id) => QueueKey::CreateProperty {
-                object: self.definition_of(*id).object.clone(),
+            StepKind::Target(work) if work.is_searched() => QueueKey::Search {
+                object: work.target.record.object.clone(),
             },
+            StepKind::Target(work) => QueueKey::Read {
+                object: work.target.record.object.clone(),
+                id_property: work.target.record.id_property.clone(),
+            },
+            StepKind::Link(work) => QueueKey::Link {
+                change: work.change,
+                from: work.from.0.clone(),
+                to: work.to.0.clone(),
+            },
+            StepKind::Member(work) => QueueKey::Members {
+                list: work.id.clone()?,
+            },
+            StepKind::Occurrence(_) => QueueKey::SendEvents,
+            StepKind::Ensure(id) => self.ensures.queue(*id),
+            StepKind::Fact(read) => QueueKey::Single(read.endpoint()),
         })
     }
 
@@ -128,8 +146,9 @@ impl Scheduler {
             let StepKind::Record(work) = &self.steps.get(step)?.kind else {
                 return None;
             };
-            let writes =
-                matches!(work.phase, Phase::Upsert | Phase::Update(_)) && !work.sent.is_empty();
+            // What nobody else can name, nobody else can overtake.
+            let named = work.record.has_unique_property() || work.record.record_id().is_some();
+            let writes = named && work.phase.writes() && !work.sent.is_empty();
             writes.then(|| {
                 let values = work
                     .sent
@@ -202,7 +221,8 @@ impl Scheduler {
         let max = self.queues.max(queue);
         let mut steps = Vec::with_capacity(max.min(128));
         let mut taken: FxHashSet<Arc<str>> = FxHashSet::default();
-        let mut filters = 0;
+        let mut taken_ids: FxHashSet<RecordId> = FxHashSet::default();
+        let mut search = SearchRoom::default();
         let mut left = Vec::new();
         let mut oldest_left = None;
         while steps.len() < max {
@@ -212,19 +232,26 @@ impl Scheduler {
             let Some(state) = self.steps.get(&step) else {
                 continue;
             };
-            if state.state != State::Ready {
+            // A step that changed its line left its old place behind.
+            let strayed = matches!(state.kind, StepKind::Link(_) | StepKind::Member(_))
+                && self.queue_key(step).as_ref() != Some(self.queues.key(queue));
+            if state.state != State::Ready || strayed {
                 continue;
             }
-            filters += filters_of(state);
-            let fits = filters <= MAX_FILTERS
-                && unique_value(state).is_none_or(|value| taken.insert(value));
+            let has_room = search.takes(state);
+            let fits = has_room
+                && unique_value(state).is_none_or(|value| taken.insert(value))
+                && self
+                    .upserted_id(state)
+                    .is_none_or(|id| taken_ids.insert(id));
             if fits {
+                self.set_state(step, State::OnWire);
                 steps.push(step);
             } else {
                 oldest_left.get_or_insert(since);
                 left.push(step);
             }
-            if filters > MAX_FILTERS {
+            if !has_room {
                 break;
             }
         }
@@ -234,71 +261,18 @@ impl Scheduler {
         steps
     }
 
-    fn compose(&mut self, on_wire: &OnWire) -> Option<Request> {
-        for step in &on_wire.steps {
-            if let Some(Step {
-                kind: StepKind::Record(work),
-                ..
-            }) = self.steps.get(step)
-                && matches!(work.phase, Phase::Upsert | Phase::Update(_))
-            {
-                self.compose_record(*step);
+    /// The record that an upsert is known to lead to, by whatever name.
+    fn upserted_id(&self, step: &Step) -> Option<RecordId> {
+        match &step.kind {
+            StepKind::Record(work) if work.phase == Phase::Upsert => {
+                self.recent.id(&work.record).cloned()
             }
+            _ => None,
         }
-        let steps = on_wire
-            .steps
-            .iter()
-            .filter_map(|id| self.steps.get(id).map(|step| (*id, &step.kind)));
-        Some(match self.queues.key(on_wire.queue).clone() {
-            QueueKey::Upsert {
-                object,
-                id_property,
-            } => Request::Upsert {
-                object,
-                id_property,
-                inputs: steps.filter_map(upsert_input).collect(),
-            },
-            QueueKey::Update { object } => Request::Update {
-                object,
-                inputs: steps.filter_map(update_input).collect(),
-            },
-            QueueKey::Read {
-                object,
-                id_property,
-            } => {
-                let properties = self.wanted_back(&on_wire.steps);
-                Request::Read {
-                    object,
-                    id_property,
-                    properties,
-                    inputs: steps.filter_map(read_input).collect(),
-                }
-            }
-            QueueKey::Search { object } => Request::Search {
-                object,
-                inputs: steps.filter_map(search_input).collect(),
-            },
-            QueueKey::Associate { from, to, kind } => Request::Associate {
-                from,
-                to,
-                kind,
-                inputs: steps.filter_map(association_input).collect(),
-            },
-            QueueKey::CreateProperty { .. } => {
-                let (step, kind) = steps.into_iter().next()?;
-                let StepKind::CreateProperty(id) = kind else {
-                    return None;
-                };
-                Request::CreateProperty {
-                    step,
-                    definition: self.definition_of(*id).clone(),
-                }
-            }
-        })
     }
 
     /// The properties that a read has to bring back, for steps that verify what was written.
-    fn wanted_back(&self, steps: &[StepId]) -> Vec<PropertyName> {
+    pub(super) fn wanted_back(&self, steps: &[StepId]) -> Vec<PropertyName> {
         let mut names: Vec<PropertyName> = Vec::new();
         for step in steps {
             let Some(Step {
@@ -332,6 +306,7 @@ impl Scheduler {
 
     fn settle_each(&mut self, on_wire: &OnWire, outcomes: Vec<(StepId, Outcome)>, now: Instant) {
         let mut open: FxHashSet<StepId> = on_wire.steps.iter().copied().collect();
+        self.repair_order(&outcomes);
         let mut throttled = Vec::new();
         for (step, outcome) in outcomes {
             if !open.remove(&step) {
@@ -384,30 +359,36 @@ impl Scheduler {
             Outcome::Done(done) => self.done(step, done, now),
             Outcome::Throttled { .. } => self.todo.push_back(Todo::Ready(step)),
             Outcome::Transient { cause, after } => {
-                self.try_again(step, least_wait(cause, after), now)
+                self.passing_trouble(step, cause, least_wait(cause, after), now);
             }
             Outcome::Unaccounted => self.unaccounted(step, now),
             Outcome::Rejected(rejection) => self.rejected(step, rejection, now),
             Outcome::Gone => self.gone(step, now),
-            Outcome::Exists(id) => self.exists(step, id),
+            Outcome::Exists(id) => self.exists(step, id, now),
             Outcome::Held { scope, reason } => self.hold(step, scope, reason, now),
         }
     }
 
     fn done(&mut self, step: StepId, done: Done, now: Instant) {
-        let is_record = self.record_work(step).is_some();
-        match (done, is_record) {
-            (Done::Written { id, stage, .. }, true) => {
-                self.record_written(step, id, stage.as_deref(), now)
+        let Some(state) = self.steps.get(&step) else {
+            return;
+        };
+        match (&state.kind, done) {
+            (StepKind::Record(_), Done::Written { id, stage, .. }) => {
+                self.record_written(step, id, stage.as_deref(), now);
             }
-            (Done::Found(found), true) => self.record_found(step, found, now),
-            (Done::Found(found), false) => self.contact_read(step, found, now),
-            (Done::There, false) if self.associate_work(step).is_some() => {
-                self.associated(step, now)
-            }
-            (Done::There, false) => self.property_made(step),
+            (StepKind::Record(_), Done::Found(found)) => self.record_found(step, found, now),
+            (StepKind::Associate(_), Done::Found(found)) => self.contact_read(step, found, now),
+            (StepKind::Target(_), Done::Found(found)) => self.target_read(step, &found, now),
+            (StepKind::Link(_), Done::There) => self.linked(step, now),
+            (StepKind::Member(_), Done::There) => self.membership_changed(step, now),
+            (StepKind::Occurrence(_), Done::There) => self.occurrence_sent(step),
+            (StepKind::Ensure(_), Done::There) => self.ensured(step, now),
+            (StepKind::Fact(_), Done::Learned(fact)) => self.fact_read(step, fact, now),
             // An answer to another question than was asked accounts for nothing.
-            (Done::There, true) | (Done::Written { .. }, false) => self.unaccounted(step, now),
+            (_, Done::Written { .. } | Done::Found(_) | Done::There | Done::Learned(_)) => {
+                self.unaccounted(step, now)
+            }
         }
     }
 
@@ -433,6 +414,16 @@ impl Scheduler {
                 self.isolation.close(group);
             }
             self.rejected(*only, refusal.rejection, now);
+            return;
+        }
+        if refusal.rejection.code == Code::ListMissing {
+            // One list, and it is gone: nobody is at fault.
+            for step in steps {
+                self.reject_alone(step, &refusal, now);
+            }
+            if let Some(group) = group {
+                self.isolation.close(group);
+            }
             return;
         }
         self.counts.bisections += 1;
@@ -505,25 +496,49 @@ impl Scheduler {
 fn count_attempt(step: &mut Step) {
     step.attempts.made += 1;
     if let StepKind::Record(work) = &mut step.kind {
-        work.tried |= matches!(work.phase, Phase::Upsert | Phase::Update(_));
+        work.tried |= work.phase.writes();
     }
 }
-
-/// The most filters one search takes (hubspot-api.md §3.9).
-const MAX_FILTERS: usize = 18;
 
 /// Whether a refusal is about a property itself, not about a value of it.
 fn of_the_schema(code: Code) -> bool {
     matches!(code, Code::PropertyMissing | Code::PropertyReadOnly)
 }
 
-fn filters_of(step: &Step) -> usize {
-    match &step.kind {
-        StepKind::Record(work) if work.phase == Phase::Search => match &work.existing {
-            hubferry_actions::Existing::Search(filters) => filters.len(),
-            hubferry_actions::Existing::ById => 0,
-        },
-        _ => 0,
+/// What still fits into one search (hubspot-api.md §3.9): five groups, eighteen filters.
+struct SearchRoom {
+    groups: usize,
+    filters: usize,
+}
+
+impl Default for SearchRoom {
+    fn default() -> Self {
+        Self {
+            groups: 5,
+            filters: 18,
+        }
+    }
+}
+
+impl SearchRoom {
+    /// Takes a step in, if there is room; steps that do not search always have room. One that would not fit into an empty
+    /// search goes alone, for HubSpot to judge.
+    fn takes(&mut self, step: &Step) -> bool {
+        let Some(SearchBy { fields, mode }) = search_of(&step.kind) else {
+            return true;
+        };
+        let groups = match mode {
+            MatchMode::All => 1,
+            MatchMode::Any => fields.len(),
+        };
+        let whole = Self::default();
+        let is_empty = self.groups == whole.groups;
+        if !is_empty && (groups > self.groups || fields.len() > self.filters) {
+            return false;
+        }
+        self.groups = self.groups.saturating_sub(groups);
+        self.filters = self.filters.saturating_sub(fields.len());
+        true
     }
 }
 
@@ -536,7 +551,8 @@ fn unique_value(step: &Step) -> Option<Arc<str>> {
             }
             _ => work.record.value.clone(),
         }),
-        StepKind::Associate(work) if work.to.is_none() => email_of(&work.person).map(Arc::from),
+        StepKind::Associate(work) => email_of(&work.person).map(Arc::from),
+        StepKind::Target(work) => Some(Arc::clone(&work.target.record.value)),
         _ => None,
     }
 }
@@ -553,6 +569,7 @@ fn record_queue(work: &RecordWork) -> Option<QueueKey> {
             id_property,
         },
         Phase::Search => QueueKey::Search { object },
+        Phase::Create => QueueKey::Create { object },
         Phase::Upsert => QueueKey::Upsert {
             object,
             id_property,
@@ -560,96 +577,7 @@ fn record_queue(work: &RecordWork) -> Option<QueueKey> {
         Phase::Update(_) | Phase::ClearStage(..) | Phase::SetStage(..) => {
             QueueKey::Update { object }
         }
-        Phase::Remember(_) => return None,
-    })
-}
-
-fn sent_properties(work: &RecordWork) -> Properties {
-    work.sent
-        .iter()
-        .map(|sent| (sent.name.clone(), sent.value.clone()))
-        .collect()
-}
-
-fn upsert_input((step, kind): (StepId, &StepKind)) -> Option<UpsertInput> {
-    let StepKind::Record(work) = kind else {
-        return None;
-    };
-    Some(UpsertInput {
-        step,
-        value: work.record.value.clone(),
-        properties: sent_properties(work),
-    })
-}
-
-fn update_input((step, kind): (StepId, &StepKind)) -> Option<UpdateInput> {
-    let StepKind::Record(work) = kind else {
-        return None;
-    };
-    let stage = |text: &str| {
-        vec![(
-            PropertyName::new(LIFECYCLE_STAGE),
-            hubferry_actions::PropertyText::new(text),
-        )]
-    };
-    let (id, properties) = match &work.phase {
-        Phase::Update(id) => {
-            let mut properties = sent_properties(work);
-            // A record found by other values is adopted: from now on it is found by the id.
-            if work.record.id_property.as_str() != "email" {
-                let value = hubferry_actions::PropertyText::new(&work.record.value);
-                properties.push((work.record.id_property.clone(), value));
-            }
-            (id, properties)
-        }
-        Phase::ClearStage(id, _) => (id, stage("")),
-        Phase::SetStage(id, wish) => (id, stage(wish.as_str())),
-        Phase::Read | Phase::Search | Phase::Upsert | Phase::Verify(_) | Phase::Remember(_) => {
-            return None;
-        }
-    };
-    Some(UpdateInput {
-        step,
-        id: id.clone(),
-        properties,
-    })
-}
-
-fn read_input((step, kind): (StepId, &StepKind)) -> Option<ReadInput> {
-    match kind {
-        StepKind::Record(work) => Some(ReadInput {
-            step,
-            value: work.record.value.clone(),
-        }),
-        StepKind::Associate(work) => email_of(&work.person).map(|email| ReadInput {
-            step,
-            value: Arc::from(email),
-        }),
-        StepKind::CreateProperty(_) => None,
-    }
-}
-
-fn search_input((step, kind): (StepId, &StepKind)) -> Option<SearchInput> {
-    let StepKind::Record(work) = kind else {
-        return None;
-    };
-    match &work.existing {
-        hubferry_actions::Existing::Search(filters) => Some(SearchInput {
-            step,
-            filters: filters.clone(),
-        }),
-        hubferry_actions::Existing::ById => None,
-    }
-}
-
-fn association_input((step, kind): (StepId, &StepKind)) -> Option<AssociationInput> {
-    let StepKind::Associate(work) = kind else {
-        return None;
-    };
-    work.to.clone().map(|to| AssociationInput {
-        step,
-        from: work.from.clone(),
-        to,
+        Phase::LookUp | Phase::Remember(_) => return None,
     })
 }
 

@@ -3,23 +3,25 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use hubferry_actions::{ObjectType, RecordRef};
+use hubferry_actions::{ObjectType, RecordRef, Work};
 use hubferry_event::{IdentityKey, IdentityKeys};
 use hubferry_memory::LinkOrigin;
 use smallvec::SmallVec;
 
-use super::{DeliveryNode, DeliverySlot, Scheduler, Todo};
+use super::fitting::Fitting;
+use super::follow::Follow;
+use super::{DeliveryNode, DeliverySlot, Job, Scheduler, Todo};
 use crate::admission::{Admission, Delivery};
 use crate::ending::{Ended, Ending, SkipReason};
 use crate::lanes::EventSlot;
 
-/// Contacts, companies, everything else: the order of records inside one event (fleet.md ii.2).
-const RANKS: usize = 3;
+/// Contacts, companies, other records, occurrences: the order inside one event (fleet.md ii.2).
+const RANKS: usize = 4;
 
 pub(super) struct EventState {
-    /// Deliveries whose record step has not been submitted.
+    /// Deliveries whose step has not been submitted.
     waiting: SmallVec<[DeliverySlot; 2]>,
-    /// Deliveries per rank whose record is not done.
+    /// Deliveries per rank whose record or occurrence is not done.
     undone: [u32; RANKS],
     /// Deliveries that have not ended.
     open: u32,
@@ -74,18 +76,35 @@ impl Scheduler {
     ) -> DeliverySlot {
         self.arrivals += 1;
         let plan = delivery.plan;
+        let (rank, job, follow) = match plan.work {
+            Work::Record(record) => {
+                let record = *record;
+                (
+                    rank(&record.record.record.object),
+                    Job::Record(Box::new(record.record)),
+                    Follow::of(record.associate, record.links, record.membership),
+                )
+            }
+            Work::Occurrence(step) => (
+                RANKS - 1,
+                Job::Occurrence(Arc::from(step)),
+                Follow::default(),
+            ),
+        };
         DeliverySlot(self.deliveries.insert(DeliveryNode {
             id: delivery.id,
             mapping: delivery.mapping,
             event,
             time: plan.time,
             arrival: self.arrivals,
-            rank: rank(&plan.record.record.object),
+            rank,
             policy: plan.policy,
-            record: plan.record,
-            associate: plan.associate,
+            job,
+            follow,
+            fitting: Fitting::default(),
             written: None,
             merged: false,
+            kept: false,
             submitted: false,
             stale: false,
             notes: Vec::new(),
@@ -98,7 +117,10 @@ impl Scheduler {
     /// Only when the contact's e-mail is one of the event's own keys: then the step before it belongs to an earlier event
     /// of the same lane, and what is between them is about other records.
     fn join_early(&mut self, slot: DeliverySlot, keys: &IdentityKeys, now: Instant) {
-        let record = &self.deliveries[slot.0].record.record;
+        let Job::Record(step) = &self.deliveries[slot.0].job else {
+            return;
+        };
+        let record = &step.record;
         let own = record.object == ObjectType::contacts()
             && keys
                 .iter()
@@ -106,13 +128,11 @@ impl Scheduler {
         if !own {
             return;
         }
-        if self.join_waiting(slot, now) {
+        let record = record.clone();
+        if self.fits_already(slot, now) && self.join_waiting(slot, now) {
             self.deliveries[slot.0].submitted = true;
         } else {
-            self.early
-                .entry(self.deliveries[slot.0].record.record.clone())
-                .or_default()
-                .push(slot);
+            self.early.entry(record).or_default().push(slot);
         }
     }
 
@@ -123,7 +143,7 @@ impl Scheduler {
         };
         let mut left = Vec::new();
         for slot in waiting {
-            if self.join_waiting(slot, now) {
+            if self.fits_already(slot, now) && self.join_waiting(slot, now) {
                 self.deliveries[slot.0].submitted = true;
             } else {
                 left.push(slot);
@@ -174,44 +194,50 @@ impl Scheduler {
         }
     }
 
-    /// A delivery's record is written, skipped or refused for good: its association is next, or its ending.
+    /// A delivery's record or occurrence is done: it was written, skipped or refused for good.
     pub(super) fn record_done(&mut self, slot: DeliverySlot, now: Instant) {
         let delivery = &mut self.deliveries[slot.0];
         let (event, rank) = (delivery.event, delivery.rank);
-        let written = delivery.written.clone();
-        let associate = delivery.associate.take();
         if let Some(state) = self.events.get_mut(&event) {
             state.undone[rank] = state.undone[rank].saturating_sub(1);
         }
-        match (written, associate) {
-            (Some(from), Some(associate)) => self.start_association(slot, from, associate, now),
-            (Some(_), None) => {
-                let delivery = &mut self.deliveries[slot.0];
-                let notes = std::mem::take(&mut delivery.notes);
-                let ending = match (delivery.stale, delivery.merged) {
-                    (true, _) => Ending::Skipped(SkipReason::Stale),
-                    (false, true) => Ending::Merged,
-                    (false, false) => Ending::Delivered { notes },
-                };
-                self.todo.push_back(Todo::End(slot, ending));
-            }
-            // Whoever said that there is no record has said how the delivery ends.
-            (None, _) => (),
+        // Whoever said that there is no record has said how the delivery ends.
+        if let Some(from) = delivery.written.clone() {
+            self.start_following(slot, &from, now);
         }
         self.todo.push_back(Todo::Start(event));
     }
 
+    /// How a delivery ends whose record is written, or was there, and that wanted nothing else.
+    pub(super) fn end_alone(&mut self, slot: DeliverySlot) {
+        let delivery = &mut self.deliveries[slot.0];
+        let notes = std::mem::take(&mut delivery.notes);
+        let ending = if delivery.kept {
+            Ending::Skipped(SkipReason::Exists)
+        } else if delivery.stale {
+            Ending::Skipped(SkipReason::Stale)
+        } else if delivery.merged {
+            Ending::Merged
+        } else {
+            Ending::Delivered { notes }
+        };
+        self.todo.push_back(Todo::End(slot, ending));
+    }
+
     /// Ends a delivery whose record was not written.
     pub(super) fn end_without_record(&mut self, slot: DeliverySlot, ending: Ending) {
-        self.deliveries[slot.0].associate = None;
+        self.deliveries[slot.0].written = None;
+        self.deliveries[slot.0].follow = Follow::default();
         self.todo.push_back(Todo::RecordDone(slot));
         self.todo.push_back(Todo::End(slot, ending));
     }
 
     pub(super) fn end(&mut self, slot: DeliverySlot, ending: Ending) {
         let delivery = self.deliveries.remove(slot.0);
-        let object = delivery.record.record.object;
-        let record = delivery.written.map(|id| (object, id));
+        let record = match (delivery.job, delivery.written) {
+            (Job::Record(step), Some(id)) => Some((step.record.object, id)),
+            _ => None,
+        };
         self.ended.push(Ended {
             delivery: delivery.id,
             ending,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use hubferry_hubspot::{Hold, HoldScope, StepId};
 use rustc_hash::FxHashMap;
 
+use super::facts::Waiter;
 use super::step::{State, StepKind};
 use super::{Scheduler, Todo};
 use crate::admission::MappingIndex;
@@ -89,7 +90,7 @@ impl Scheduler {
 
     /// A step met a wall: it goes back in line, and what the wall stands before waits.
     pub(super) fn hold(&mut self, step: StepId, scope: HoldScope, reason: Hold, now: Instant) {
-        if self.ensure_before_hold(step, &reason) {
+        if self.ensure_before_hold(step, &reason) || self.fact_before_hold(step, &reason) {
             return;
         }
         match (scope, self.mapping_of(step)) {
@@ -178,15 +179,30 @@ impl Scheduler {
     /// The mapping a step works for; for shared steps, the first that wants it.
     fn mapping_of(&self, step: StepId) -> Option<MappingIndex> {
         let delivery = match &self.steps.get(&step)?.kind {
-            StepKind::Record(work) => work.parts.first().map(|part| part.delivery),
+            StepKind::Record(work) => match work.parts.first() {
+                Some(part) => Some(part.delivery),
+                None => return work.wanted_by.iter().find_map(|s| self.mapping_of(*s)),
+            },
             StepKind::Associate(work) => work.deliveries.first().copied(),
-            StepKind::CreateProperty(id) => {
-                return self
-                    .waiting_for(*id)
-                    .iter()
-                    .find_map(|s| self.mapping_of(*s));
+            StepKind::Target(work) => work.wishes.first().map(|wish| wish.slot),
+            StepKind::Link(work) => match work.slots().next() {
+                Some(slot) => Some(slot),
+                None => return self.mapping_of(work.associations().next()?),
+            },
+            StepKind::Member(work) => work.slots().next(),
+            StepKind::Occurrence(work) => Some(work.slot),
+            StepKind::Ensure(id) => return self.mapping_of_waiting(self.ensures.waiting(*id)),
+            StepKind::Fact(read) => {
+                return self.mapping_of_waiting(self.facts.waiting(&read.key));
             }
         };
         delivery.map(|slot| self.deliveries[slot.0].mapping)
+    }
+
+    fn mapping_of_waiting(&self, waiting: &[Waiter]) -> Option<MappingIndex> {
+        waiting.iter().find_map(|waiter| match waiter {
+            Waiter::Step(step) => self.mapping_of(*step),
+            Waiter::Delivery(slot) => self.deliveries.get(slot.0).map(|d| d.mapping),
+        })
     }
 }

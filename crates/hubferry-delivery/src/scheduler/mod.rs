@@ -2,22 +2,41 @@
 //!
 //! Its parts, each in a file of its own:
 //!
-//! * `events`: an event runs when its lane lets it; its records go contacts first, then companies, then the rest.
+//! * `events`: an event runs when its lane lets it; its records go contacts first, then companies, then the rest, then its
+//!   occurrences.
+//! * `fitting`: values are made to fit the portal's schema before they are sent, and once more when HubSpot contradicts it.
 //! * `records`: steps on one record form a chain, one on the wire at a time; waiting ones coalesce.
+//! * `aliases`: two names that turn out to be of one record share a chain from then on.
 //! * `verdicts`: a refused record step is repaired, trimmed, taken apart or ended.
-//! * `associations`: the written record is tied to the person's contact, found, awaited or created.
-//! * `ensure`: steps that need a property wait until it is there, made once per fleet.
+//! * `follow`: what comes after a written record: its associations, then its list.
+//! * `associations`: the person's contact is found, awaited or created, for a record to be tied to it.
+//! * `targets`: the named records that associations go to are found or created, each once.
+//! * `links`: two records are tied and untied, by one step per pair.
+//! * `lists`: records join and leave lists.
+//! * `occurrences`: occurrences of events, sent once their definition is known.
+//! * `facts`: what the portal's schema says, read once and shared by the fleet.
+//! * `ensure`: what the schema lacks is made, once per fleet, while steps wait for it.
 //! * `holds`: what cannot succeed until someone acts waits, and is probed.
 //! * `withdraw`: what belongs to a partition that is let go is taken out.
 //! * `calls`: a permit becomes the best call; answers become outcomes.
+//! * `requests`: what a call says.
 
+mod aliases;
 mod associations;
 mod calls;
 mod ensure;
 mod events;
+mod facts;
+mod fitting;
+mod follow;
 mod holds;
+mod links;
+mod lists;
+mod occurrences;
 mod records;
+mod requests;
 mod step;
+mod targets;
 mod verdicts;
 mod withdraw;
 
@@ -27,11 +46,12 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hubferry_actions::{AssociateStep, Policy, RecordId, RecordRef, RecordStep};
+use hubferry_actions::{OccurrenceStep, Policy, Properties, RecordId, RecordRef, RecordStep};
 use hubferry_event::EventTime;
 use hubferry_hubspot::{Bucket, Call, StepId};
 use hubferry_limiter::Class;
-use hubferry_memory::{Finding, Inquiry, LinkOrigin, MarkWrite};
+use hubferry_memory::{FactKey, Finding, Inquiry, LinkOrigin, MarkWrite};
+use lru::LruCache;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rustc_hash::FxHashMap;
@@ -45,14 +65,20 @@ use crate::people::People;
 use crate::queues::{Patience, Queues};
 use crate::recent::Recent;
 use crate::retry::RetryBudget;
-use associations::Associations;
+use aliases::Aliases;
 pub(crate) use calls::pause_of;
 use ensure::Ensures;
 use events::EventState;
+use facts::Facts;
+use fitting::Fitting;
+use follow::Follow;
 pub(crate) use holds::HoldView;
 use holds::Holds;
+use links::Links;
+use lists::Members;
 use records::Chain;
 use step::{Step, StepKind};
+use targets::Targets;
 
 /// A delivery that has not ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -90,6 +116,8 @@ pub struct SchedulerSettings {
     pub known_people: NonZeroUsize,
     /// Whether the fleet keeps marks of what was written: then calls say what they are about to write, and when it happened.
     pub marks: bool,
+    /// Whether values are made to fit the portal's schema before they are sent.
+    pub schema: bool,
     /// Seed of the jitter.
     pub seed: u64,
 }
@@ -106,6 +134,7 @@ impl Default for SchedulerSettings {
             recent_records: RECENT,
             known_people: PEOPLE,
             marks: false,
+            schema: false,
             seed: 0,
         }
     }
@@ -127,6 +156,9 @@ impl WallClock {
         self.ms.saturating_add(since)
     }
 }
+
+/// The records whose id is known without their having been written here, and the pairs and list members changed lately.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(50_000).expect("fifty thousand is not zero");
 
 /// While more events are waiting at the source, a batch that is not full may wait this many times the linger.
 const BACKLOG_STRETCH: u32 = 10;
@@ -150,8 +182,11 @@ pub struct Scheduler {
     chains: FxHashMap<RecordRef, Chain>,
     /// Contact writes of events that wait for their turn: they join the next step on their record.
     early: FxHashMap<RecordRef, Vec<DeliverySlot>>,
-    associations: Associations,
+    targets: Targets,
+    links: Links,
+    members: Members,
     ensures: Ensures,
+    facts: Facts,
     holds: Holds,
 
     queues: Queues,
@@ -161,6 +196,9 @@ pub struct Scheduler {
     next_call: u64,
 
     recent: Recent,
+    /// Ids of records that were looked up or wanted.
+    known: LruCache<RecordRef, RecordId>,
+    aliases: Aliases,
     people: People,
     inquiries: Vec<(Asker, Inquiry)>,
     rounds: FxHashMap<RoundId, Vec<Asker>>,
@@ -180,6 +218,10 @@ pub(crate) struct Counts {
     pub(crate) retries: u64,
     pub(crate) links_kept: u64,
     pub(crate) links_made: u64,
+    /// Schema reads that the portal refused: its values go out as they are.
+    pub(crate) schema_refused: u64,
+    /// Values sent once more because two names turned out to be of one record.
+    pub(crate) order_repairs: u64,
 }
 
 /// One delivery from admission to its ending.
@@ -191,13 +233,18 @@ struct DeliveryNode {
     arrival: u64,
     rank: usize,
     policy: Arc<Policy>,
-    /// What to write; its properties move into the step when it is submitted.
-    record: RecordStep,
-    associate: Option<AssociateStep>,
+    /// What it asks.
+    job: Job,
+    /// What comes after its record.
+    follow: Follow,
+    /// How its values stand to the portal's schema.
+    fitting: Fitting,
     /// The record it wrote.
     written: Option<RecordId>,
     /// Whether another delivery's step carried its values.
     merged: bool,
+    /// Whether its record was there already and was left as it is.
+    kept: bool,
     /// Whether a part of it stands in a step already.
     submitted: bool,
     /// Whether everything it wanted to write turned out to be older than what stands there.
@@ -207,6 +254,49 @@ struct DeliveryNode {
     origin: Option<Arc<LinkOrigin>>,
 }
 
+/// What a delivery asks.
+enum Job {
+    /// A record; its properties move into the step when it is submitted.
+    Record(Box<RecordStep>),
+    /// An occurrence.
+    Occurrence(Arc<OccurrenceStep>),
+}
+
+impl DeliveryNode {
+    /// The record of a delivery that is known to write one.
+    fn record(&self) -> &RecordStep {
+        match &self.job {
+            Job::Record(record) => record,
+            Job::Occurrence(_) => unreachable!("{RECORDS_ONLY}"),
+        }
+    }
+
+    fn record_mut(&mut self) -> &mut RecordStep {
+        match &mut self.job {
+            Job::Record(record) => record,
+            Job::Occurrence(_) => unreachable!("{RECORDS_ONLY}"),
+        }
+    }
+
+    /// What it writes: its values as they fit the schema, or as they came.
+    fn values(&self) -> &Properties {
+        match &self.fitting.values {
+            Some(values) => values,
+            None => &self.record().properties,
+        }
+    }
+
+    fn take_values(&mut self) -> Properties {
+        match self.fitting.values.take() {
+            Some(values) => values,
+            None => std::mem::take(&mut self.record_mut().properties),
+        }
+    }
+}
+
+/// Only deliveries of records stand in chains, parts and what follows a record.
+const RECORDS_ONLY: &str = "an occurrence was taken for a record";
+
 /// Who waits for an answer of the fleet's memory.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Asker {
@@ -214,10 +304,16 @@ enum Asker {
     Find(StepId),
     /// An association without a contact is kept.
     Keep(StepId),
-    /// A written contact is remembered; its waiting links come back.
+    /// A written record is remembered; a contact's waiting links come back.
     Remember(StepId),
-    /// A property is claimed.
+    /// A record step looks for the id of its record.
+    Record(StepId),
+    /// The other end of an association is looked for.
+    Target(StepId),
+    /// A piece of the schema is claimed.
     Ensure(ensure::EnsureId),
+    /// A part of the schema is looked for.
+    Fact(FactKey),
     /// Nobody: it only has to be known.
     Nobody,
 }
@@ -257,7 +353,10 @@ impl Scheduler {
             next_step: 0,
             chains: FxHashMap::default(),
             early: FxHashMap::default(),
-            associations: Associations::default(),
+            targets: Targets::default(),
+            links: Links::default(),
+            members: Members::default(),
+            facts: Facts::default(),
             ensures: Ensures::default(),
             holds: Holds::default(),
             queues: Queues::default(),
@@ -266,6 +365,8 @@ impl Scheduler {
             calls: FxHashMap::default(),
             next_call: 0,
             recent: Recent::new(settings.recent_records),
+            known: LruCache::new(REMEMBERED),
+            aliases: Aliases::default(),
             people: People::new(settings.known_people),
             inquiries: Vec::new(),
             rounds: FxHashMap::default(),
@@ -410,7 +511,10 @@ impl Scheduler {
             match asker {
                 Asker::Find(step) => self.contact_found(step, finding, now),
                 Asker::Keep(step) => self.link_kept(step, finding, now),
-                Asker::Remember(step) => self.contact_remembered(step, finding, now),
+                Asker::Remember(step) => self.record_remembered(step, finding, now),
+                Asker::Record(step) => self.record_looked_up(step, &finding, now),
+                Asker::Target(step) => self.target_looked_up(step, &finding, now),
+                Asker::Fact(key) => self.fact_found(&key, finding, now),
                 Asker::Ensure(id) => self.ensure_claimed(id, finding, now),
                 Asker::Nobody => (),
             }
@@ -434,7 +538,11 @@ impl Scheduler {
         while let Some(todo) = self.todo.pop_front() {
             match todo {
                 Todo::Start(event) => self.advance(event),
-                Todo::Submit(delivery) => self.submit(delivery, now),
+                Todo::Submit(delivery) => match self.deliveries.get(delivery.0).map(|d| &d.job) {
+                    Some(Job::Record(_)) => self.submit(delivery, now),
+                    Some(Job::Occurrence(_)) => self.submit_occurrence(delivery, now),
+                    None => (),
+                },
                 Todo::RecordDone(delivery) => self.record_done(delivery, now),
                 Todo::End(delivery, ending) => self.end(delivery, ending),
                 Todo::Ready(step) => self.make_ready(step, now),

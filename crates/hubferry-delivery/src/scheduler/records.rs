@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use hubferry_actions::{
     Existing, Lifecycle, LifecycleStage, ObjectType, Person, RecordId, RecordRef, RecordStep,
-    WhenMissing,
+    WhenFound, WhenMissing,
 };
 use hubferry_event::IdentityKey;
-use hubferry_hubspot::{Found, StepId};
+use hubferry_hubspot::{Found, Rejection, StepId};
 use hubferry_memory::{Finding, Inquiry};
 
+use super::associations::bare_of;
 use super::step::{Phase, RecordWork, State, Step, StepKind};
 use super::{Asker, DeliverySlot, Scheduler, Todo};
 use crate::coalesce::{Part, adds_nothing, compose, in_order, stage_of};
@@ -30,8 +31,12 @@ impl Scheduler {
     /// Brings a delivery's values to its record: into a waiting step, beside one on the wire that says the same, or as a
     /// new step at the end of the chain.
     pub(super) fn submit(&mut self, slot: DeliverySlot, now: Instant) {
-        let record = self.deliveries[slot.0].record.record.clone();
-        self.not_early(slot, &record);
+        let asked = self.deliveries[slot.0].record().record.clone();
+        self.not_early(slot, &asked);
+        if self.must_be_fitted(slot, now) {
+            return;
+        }
+        let record = self.resolve_alias(slot, now);
         if self.join_waiting(slot, now)
             || self.ride_along(slot)
             || self.is_known_to_stand(slot, now)
@@ -49,7 +54,7 @@ impl Scheduler {
         if !delivery.policy.coalesce {
             return false;
         }
-        let Some(last) = self.last_of_chain(&delivery.record.record) else {
+        let Some(last) = self.last_of_chain(&delivery.record().record) else {
             return false;
         };
         let Some(step) = self.steps.get(&last) else {
@@ -58,9 +63,10 @@ impl Scheduler {
         let StepKind::Record(work) = &step.kind else {
             return false;
         };
-        let same_way = work.existing == delivery.record.existing
-            && work.when_missing == delivery.record.when_missing;
-        if !same_way || !work.is_joinable(step.state) || !self.all_coalesce(work) {
+        if !same_way(work, delivery.record())
+            || !work.is_joinable(step.state)
+            || !self.all_coalesce(work)
+        {
             return false;
         }
         let mut part = self.part_of(slot);
@@ -83,7 +89,7 @@ impl Scheduler {
     /// Attaches to the step on the wire when that step writes the same values anyway.
     fn ride_along(&mut self, slot: DeliverySlot) -> bool {
         let delivery = &self.deliveries[slot.0];
-        let Some(last) = self.last_of_chain(&delivery.record.record) else {
+        let Some(last) = self.last_of_chain(&delivery.record().record) else {
             return false;
         };
         let Some(step) = self.steps.get(&last) else {
@@ -92,13 +98,11 @@ impl Scheduler {
         let StepKind::Record(work) = &step.kind else {
             return false;
         };
-        let same_way = work.existing == delivery.record.existing
-            && work.when_missing == delivery.record.when_missing;
         let rides = delivery.policy.coalesce
-            && same_way
+            && same_way(work, delivery.record())
             && !work.alone
             && work.is_being_written(step.state);
-        if !rides || !adds_nothing(&delivery.record.properties, &work.sent) {
+        if !rides || !adds_nothing(delivery.values(), &work.sent) {
             return false;
         }
         let part = self.part_of(slot);
@@ -113,19 +117,19 @@ impl Scheduler {
     /// earlier would have had.
     fn is_known_to_stand(&mut self, slot: DeliverySlot, now: Instant) -> bool {
         let delivery = &self.deliveries[slot.0];
-        let idle = self.last_of_chain(&delivery.record.record).is_none();
-        if !delivery.policy.coalesce || !idle {
-            return false;
-        }
         let RecordStep {
             record,
-            properties,
             person,
+            when_found,
             ..
-        } = &delivery.record;
+        } = delivery.record();
+        let idle = self.last_of_chain(record).is_none();
+        if !delivery.policy.coalesce || !idle || *when_found != WhenFound::Write {
+            return false;
+        }
         let Some(id) = self
             .recent
-            .same(record, properties, now, self.settings.max_age)
+            .same(record, delivery.values(), now, self.settings.max_age)
         else {
             return false;
         };
@@ -143,7 +147,7 @@ impl Scheduler {
     /// Makes a step of its own at the end of the record's chain.
     fn open_step(&mut self, slot: DeliverySlot, parts: Vec<Part>) {
         let delivery = &self.deliveries[slot.0];
-        let work = new_work(&delivery.record, parts, !delivery.policy.coalesce);
+        let work = new_work(delivery.record(), parts, !delivery.policy.coalesce);
         let record = work.record.clone();
         let step = self.add_step(StepKind::Record(Box::new(work)));
         let chain = self.chains.entry(record).or_default();
@@ -153,8 +157,8 @@ impl Scheduler {
         }
     }
 
-    /// Creates a contact that an association needs; no delivery stands behind it.
-    pub(super) fn open_wanted_contact(&mut self, plan: &RecordStep, wanted_by: StepId) {
+    /// Makes sure of a record that an association needs; no delivery stands behind it.
+    pub(super) fn open_wanted(&mut self, plan: &RecordStep, wanted_by: StepId) {
         if let Some(last) = self.last_of_chain(&plan.record)
             && let Some(work) = self.record_work(last)
         {
@@ -181,10 +185,7 @@ impl Scheduler {
         else {
             return;
         };
-        if !matches!(
-            work.phase,
-            Phase::Read | Phase::Search | Phase::Upsert | Phase::Update(_)
-        ) {
+        if !work.phase.looks() && !work.phase.writes() {
             return;
         }
         let record = work.record.clone();
@@ -201,7 +202,7 @@ impl Scheduler {
 
     /// Takes out of a part what a newer event has written; ends the delivery's record when nothing is left of it.
     fn drop_superseded(&mut self, slot: DeliverySlot, part: &mut Part) -> bool {
-        let record = self.deliveries[slot.0].record.record.clone();
+        let record = self.deliveries[slot.0].record().record.clone();
         let superseded = self.recent.drop_superseded(&record, part);
         if superseded.is_empty() {
             return false;
@@ -232,7 +233,7 @@ impl Scheduler {
         let id = self.recent.id(record).cloned();
         let delivery = &mut self.deliveries[slot.0];
         match id {
-            Some(id) if !late || delivery.associate.is_some() => {
+            Some(id) if !late || delivery.follow.is_wanted() => {
                 delivery.written = Some(id);
                 delivery.merged = !late;
                 self.todo.push_back(Todo::RecordDone(slot));
@@ -241,38 +242,113 @@ impl Scheduler {
         }
     }
 
+    /// A step whose record's id may be known already: by this worker, or by the fleet.
+    pub(super) fn look_up(&mut self, step: StepId, now: Instant) {
+        let record = self.record_work_mut(step).record.clone();
+        match self.known_id(&record) {
+            Some(id) => self.record_is_there(step, id, now),
+            None => {
+                self.set_state(step, State::Asking);
+                self.ask(Asker::Record(step), Inquiry::FindRecord { record });
+            }
+        }
+    }
+
+    /// The memory knows the record, or it has to be searched.
+    pub(super) fn record_looked_up(&mut self, step: StepId, finding: &Finding, now: Instant) {
+        let Some(work) = self.record_work(step) else {
+            return;
+        };
+        if let Finding::Record(Some(id)) = finding {
+            let record = work.record.clone();
+            self.known.put(record, id.clone());
+            return self.record_is_there(step, id.clone(), now);
+        }
+        work.phase = Phase::Search;
+        self.todo.push_back(Todo::Ready(step));
+    }
+
     /// A read or search of a record step came back.
     pub(super) fn record_found(&mut self, step: StepId, found: Vec<Found>, now: Instant) {
         let Some(work) = self.record_work(step) else {
             return;
         };
-        let phase = work.phase.clone();
-        let next = match (phase, found.as_slice(), &work.existing, work.when_missing) {
-            (Phase::Verify(write), _, _, _) => return self.verified(step, *write, &found, now),
-            (Phase::Read | Phase::Search, [one], _, _) => Some(Phase::Update(one.id.clone())),
-            (Phase::Read, [], Existing::Search(_), _) => Some(Phase::Search),
-            (Phase::Read | Phase::Search, [], _, WhenMissing::Create) => Some(Phase::Upsert),
-            (Phase::Read | Phase::Search, [], _, WhenMissing::Skip) => None,
-            _ => return self.not_unique(step, found.len(), now),
-        };
-        match next {
-            Some(phase) => {
-                work.phase = phase;
+        let named_by_id = work.record.record_id().is_some();
+        match (work.phase.clone(), found.as_slice(), &work.existing) {
+            (Phase::Verify(write), ..) => self.verified(step, *write, &found, now),
+            (_, [one], _) => {
+                let id = one.id.clone();
+                self.record_is_there(step, id, now);
+            }
+            (Phase::Read, [], Existing::Search(_)) => {
+                work.phase = Phase::Search;
                 self.todo.push_back(Todo::Ready(step));
             }
-            None => self.record_missing(step),
+            (_, [], _) if work.when_missing == WhenMissing::Create && !named_by_id => {
+                work.phase = work.making_phase();
+                self.todo.push_back(Todo::Ready(step));
+            }
+            (_, [], _) => self.record_missing(step),
+            (_, [_, _, ..], _) => self.not_unique(step, found.len(), now),
+        }
+    }
+
+    /// The record exists: it is written, or left as it is.
+    pub(super) fn record_is_there(&mut self, step: StepId, id: RecordId, now: Instant) {
+        let Some(work) = self.record_work(step) else {
+            return;
+        };
+        let adopts = matches!(work.existing, Existing::Search(_));
+        let says_nothing = work.parts.iter().all(|part| part.properties.is_empty());
+        match work.when_found {
+            WhenFound::Write if says_nothing && !adopts => self.record_confirmed(step, &id, now),
+            WhenFound::Write => {
+                work.phase = Phase::Update(id);
+                self.todo.push_back(Todo::Ready(step));
+            }
+            WhenFound::Skip | WhenFound::Keep => self.record_stays(step, &id, now),
+        }
+    }
+
+    /// The record exists and was only to be created: what follows a record is done all the same where the mapping says so.
+    fn record_stays(&mut self, step: StepId, id: &RecordId, now: Instant) {
+        let work = self.record_work_mut(step);
+        let record = work.record.clone();
+        let keeps = work.when_found == WhenFound::Keep;
+        let mut parts = std::mem::take(&mut work.parts);
+        parts.append(&mut work.riders);
+        let wanted_by = std::mem::take(&mut work.wanted_by);
+        for part in parts {
+            if keeps {
+                let delivery = &mut self.deliveries[part.delivery.0];
+                delivery.written = Some(id.clone());
+                delivery.kept = true;
+                self.todo.push_back(Todo::RecordDone(part.delivery));
+            } else {
+                self.end_without_record(part.delivery, Ending::Skipped(SkipReason::Exists));
+            }
+        }
+        self.known.put(record.clone(), id.clone());
+        self.close_record_step(step, &record);
+        for waiter in wanted_by {
+            self.wanted_is_there(waiter, id, now);
         }
     }
 
     /// There is no record and none is to be created.
-    fn record_missing(&mut self, step: StepId) {
+    pub(super) fn record_missing(&mut self, step: StepId) {
         let work = self.record_work_mut(step);
         let record = work.record.clone();
-        let parts = std::mem::take(&mut work.parts);
+        let mut parts = std::mem::take(&mut work.parts);
+        parts.append(&mut work.riders);
+        let wanted_by = std::mem::take(&mut work.wanted_by);
         for part in parts {
             self.end_without_record(part.delivery, Ending::Skipped(SkipReason::NotFound));
         }
         self.close_record_step(step, &record);
+        for waiter in wanted_by {
+            self.want_again(waiter);
+        }
     }
 
     /// HubSpot wrote the record.
@@ -295,10 +371,20 @@ impl Scheduler {
             Phase::SetStage(id, _) => return self.record_confirmed(step, &id, now),
             _ => (),
         }
+        if std::mem::take(&mut work.once_more) {
+            let record = work.record.clone();
+            work.phase = Phase::Update(id.clone());
+            self.learn_name(&record, &id, now);
+            self.todo.push_back(Todo::Ready(step));
+            return;
+        }
         let wish = stage_of(&work.parts);
         let record = work.record.clone();
         let sent = work.sent.clone();
-        self.recent.confirm(&record, &id, &sent, now);
+        if work.existing != Existing::Nowhere {
+            self.recent.confirm(&record, &id, &sent, now);
+            self.learn_name(&record, &id, now);
+        }
         match self.stage_to_force(step, wish, stage) {
             Some(wish) => {
                 self.record_work_mut(step).phase = Phase::ClearStage(id, wish);
@@ -327,33 +413,51 @@ impl Scheduler {
         (both_ways && shown.trim().to_lowercase() != wish.as_str()).then_some(wish)
     }
 
-    /// The record stands as wished: contacts are remembered first, so that nobody misses them once the offset counts.
+    /// The record stands as wished: what others have to find is remembered first, so that nobody misses it once the offset
+    /// counts. Contacts are found by their person, records that no property identifies by what they were searched by.
     fn record_confirmed(&mut self, step: StepId, id: &RecordId, now: Instant) {
         let Some(work) = self.record_work(step) else {
             return;
         };
-        let is_contact = work.record.object == ObjectType::contacts();
-        if is_contact {
+        let record = work.record.clone();
+        let is_searched = matches!(work.existing, Existing::SearchAlone(_));
+        let is_wanted = !work.wanted_by.is_empty();
+        let news = (is_searched || is_wanted)
+            && record.record_id().is_none()
+            && self.known.peek(&record) != Some(id);
+        let mut keep = None;
+        if news {
+            self.known.put(record.clone(), id.clone());
+            keep = Some(Inquiry::KeepRecord {
+                record: record.clone(),
+                id: id.clone(),
+            });
+        }
+        if record.object == ObjectType::contacts() {
             let person = self.people_of(step);
             if !person.is_empty() && !self.people.knows(&person, id) {
                 self.people.keep(&person, id);
-                self.record_work_mut(step).phase = Phase::Remember(id.clone());
-                if let Some(step) = self.steps.get_mut(&step) {
-                    step.state = State::Asking;
+                if let Some(keep) = keep.take() {
+                    self.ask(Asker::Nobody, keep);
                 }
-                let inquiry = Inquiry::KeepContact {
+                keep = Some(Inquiry::KeepContact {
                     person: person.to_vec(),
                     contact: id.clone(),
-                };
-                self.ask(Asker::Remember(step), inquiry);
-                return;
+                });
             }
         }
-        self.record_closed(step, id, now);
+        match keep {
+            Some(keep) => {
+                self.record_work_mut(step).phase = Phase::Remember(id.clone());
+                self.set_state(step, State::Asking);
+                self.ask(Asker::Remember(step), keep);
+            }
+            None => self.record_closed(step, id, now),
+        }
     }
 
-    /// The fleet remembers the contact; links that waited for it come back.
-    pub(super) fn contact_remembered(&mut self, step: StepId, finding: Finding, now: Instant) {
+    /// The fleet remembers the record; links that waited for a contact come back.
+    pub(super) fn record_remembered(&mut self, step: StepId, finding: Finding, now: Instant) {
         let Some(work) = self.record_work(step) else {
             return;
         };
@@ -383,10 +487,83 @@ impl Scheduler {
             delivery.merged = n != newest;
             self.todo.push_back(Todo::RecordDone(part.delivery));
         }
-        for association in wanted_by {
-            self.pair(association, id.clone(), now);
-        }
         self.close_record_step(step, &record);
+        for waiter in wanted_by {
+            self.wanted_is_there(waiter, id, now);
+        }
+    }
+
+    /// The id of a record, as far as this worker knows it.
+    pub(super) fn known_id(&mut self, record: &RecordRef) -> Option<RecordId> {
+        if let Some(id) = record.record_id() {
+            return Some(id);
+        }
+        if let Some(id) = self.recent.id(record) {
+            return Some(id.clone());
+        }
+        if let Some(id) = self.known.get(record) {
+            return Some(id.clone());
+        }
+        let by_email =
+            record.object == ObjectType::contacts() && record.id_property.as_str() == "email";
+        by_email
+            .then(|| {
+                self.people
+                    .find(&[IdentityKey::Email(Box::from(&*record.value))])
+            })
+            .flatten()
+    }
+
+    /// Forgets a record's id, here and in the fleet: it turned out to be gone.
+    pub(super) fn forget_record(&mut self, record: &RecordRef) {
+        self.recent.forget(record);
+        self.known.pop(record);
+        if record.object == ObjectType::contacts() && record.id_property.as_str() == "email" {
+            self.people
+                .forget(&[IdentityKey::Email(Box::from(&*record.value))]);
+        }
+        self.ask(
+            Asker::Nobody,
+            Inquiry::ForgetRecord {
+                record: record.clone(),
+            },
+        );
+    }
+
+    /// A record that an association waited for is there.
+    fn wanted_is_there(&mut self, waiter: StepId, id: &RecordId, now: Instant) {
+        match self.steps.get(&waiter).map(|s| &s.kind) {
+            Some(StepKind::Associate(_)) => self.pair(waiter, id.clone(), now),
+            Some(StepKind::Target(_)) => self.target_found(waiter, id, now),
+            _ => (),
+        }
+    }
+
+    /// A record that an association waits for could not be made.
+    pub(super) fn wanted_is_refused(
+        &mut self,
+        waiter: StepId,
+        rejection: &Rejection,
+        now: Instant,
+    ) {
+        match self.steps.get(&waiter).map(|s| &s.kind) {
+            Some(StepKind::Associate(_)) => self.association_dies(waiter, rejection, now),
+            Some(StepKind::Target(_)) => self.target_refused(waiter, rejection, now),
+            _ => (),
+        }
+    }
+
+    /// The step that was to bring a wanted record did not make it, as its mapping wished: the association makes its own.
+    pub(super) fn want_again(&mut self, waiter: StepId) {
+        match self.steps.get(&waiter).map(|s| &s.kind) {
+            Some(StepKind::Associate(work)) => {
+                if let Some(bare) = bare_of(work) {
+                    self.open_wanted(&bare, waiter);
+                }
+            }
+            Some(StepKind::Target(_)) => self.seek_target(waiter),
+            _ => (),
+        }
     }
 
     /// Takes a step out of its chain; the next one's turn has come.
@@ -423,20 +600,21 @@ impl Scheduler {
             return person;
         };
         for part in work.parts.iter().chain(&work.riders) {
-            for key in &self.deliveries[part.delivery.0].record.person {
+            for key in &self.deliveries[part.delivery.0].record().person {
                 if !person.contains(key) {
                     person.push(key.clone());
                 }
             }
         }
-        if person.is_empty() && !work.wanted_by.is_empty() {
+        let by_email = work.record.id_property.as_str() == "email";
+        if person.is_empty() && by_email && !work.wanted_by.is_empty() {
             person.push(IdentityKey::Email(Box::from(&*work.record.value)));
         }
         person.sort();
         person
     }
 
-    fn last_of_chain(&self, record: &RecordRef) -> Option<StepId> {
+    pub(super) fn last_of_chain(&self, record: &RecordRef) -> Option<StepId> {
         self.chains
             .get(record)
             .and_then(|chain| chain.steps.back().copied())
@@ -455,8 +633,8 @@ impl Scheduler {
             delivery: slot,
             time: delivery.time,
             arrival: delivery.arrival,
-            properties: std::mem::take(&mut delivery.record.properties),
-            stage: delivery.record.stage.clone(),
+            properties: delivery.take_values(),
+            stage: delivery.record().stage.clone(),
         }
     }
 
@@ -477,20 +655,41 @@ impl Scheduler {
     }
 }
 
+/// Whether a delivery finds and treats its record as the step does.
+fn same_way(work: &RecordWork, plan: &RecordStep) -> bool {
+    work.existing == plan.existing
+        && work.when_missing == plan.when_missing
+        && work.when_found == plan.when_found
+}
+
 fn new_work(plan: &RecordStep, parts: Vec<Part>, alone: bool) -> RecordWork {
+    let first = RecordWork::first_phase(
+        &plan.record,
+        &plan.existing,
+        plan.when_missing,
+        plan.when_found,
+    );
+    // HubSpot takes no update that changes nothing.
+    let says_nothing = parts.iter().all(|part| part.properties.is_empty());
+    let phase = match first {
+        Phase::Update(_) if says_nothing => Phase::Read,
+        first => first,
+    };
     RecordWork {
         record: plan.record.clone(),
         existing: plan.existing.clone(),
         when_missing: plan.when_missing,
+        when_found: plan.when_found,
         needs: plan.needs.clone(),
         parts,
         riders: Vec::new(),
         sent: Vec::new(),
-        phase: RecordWork::first_phase(&plan.existing, plan.when_missing),
+        phase,
         alone,
         tried: false,
         ensured_again: false,
         gone_once: false,
+        once_more: false,
         wanted_by: Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use hubferry_actions::{
     AssociationType, Existing, LifecycleStage, ObjectType, Person, PropertyDefinition, RecordId,
-    RecordRef, WhenMissing,
+    RecordRef, WhenFound, WhenMissing,
 };
 use hubferry_hubspot::StepId;
 use hubferry_memory::LinkId;
@@ -10,6 +10,11 @@ use smallvec::SmallVec;
 
 use super::DeliverySlot;
 use super::ensure::EnsureId;
+use super::facts::ReadFact;
+use super::links::LinkWork;
+use super::lists::MemberWork;
+use super::occurrences::OccurrenceWork;
+use super::targets::TargetWork;
 use crate::coalesce::{Dated, Part};
 use crate::retry::Attempts;
 
@@ -22,9 +27,22 @@ pub(crate) struct Step {
 }
 
 pub(super) enum StepKind {
+    /// Writes a record.
     Record(Box<RecordWork>),
+    /// Looks for a person's contact, to tie a written record to it.
     Associate(Box<AssociateWork>),
-    CreateProperty(EnsureId),
+    /// Looks for the other end of an association.
+    Target(Box<TargetWork>),
+    /// Ties and unties two records.
+    Link(Box<LinkWork>),
+    /// Adds a record to a list, or takes it off.
+    Member(Box<MemberWork>),
+    /// Sends an occurrence of an event.
+    Occurrence(Box<OccurrenceWork>),
+    /// Creates a piece of the schema.
+    Ensure(EnsureId),
+    /// Reads a part of the schema.
+    Fact(Box<ReadFact>),
 }
 
 /// Where a step stands.
@@ -38,7 +56,7 @@ pub(super) enum State {
     OnWire,
     /// Until a time.
     Backoff,
-    /// For a property.
+    /// For something else that has to be done first.
     Blocked,
     /// For the fleet's memory.
     Asking,
@@ -51,6 +69,7 @@ pub(super) struct RecordWork {
     pub(super) record: RecordRef,
     pub(super) existing: Existing,
     pub(super) when_missing: WhenMissing,
+    pub(super) when_found: WhenFound,
     pub(super) needs: Option<PropertyDefinition>,
     pub(super) parts: Vec<Part>,
     /// Deliveries that arrived while the step was on the wire and add nothing to it.
@@ -64,21 +83,27 @@ pub(super) struct RecordWork {
     pub(super) tried: bool,
     /// The needed property was made anew for it once.
     pub(super) ensured_again: bool,
-    /// The record it worked on turned out to be gone once.
+    /// The record it worked on turned out to be gone once, or to exist although it was not found.
     pub(super) gone_once: bool,
-    /// Associations that wait for this contact to be created.
+    /// The record stood twice in a call: its values are sent again when the call is answered.
+    pub(super) once_more: bool,
+    /// Associations and targets that wait for this record to be there.
     pub(super) wanted_by: Vec<StepId>,
 }
 
 /// What a record's step asks next.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
+    /// Does the fleet's memory know the record's id?
+    LookUp,
     /// Is there a record with the id?
     Read,
     /// Is there one with these values?
     Search,
     /// Write by the unique property.
     Upsert,
+    /// Make a record.
+    Create,
     /// Write by record id.
     Update(RecordId),
     /// Clear the lifecycle stage, so that it may move backwards.
@@ -87,11 +112,11 @@ pub(super) enum Phase {
     SetStage(RecordId, LifecycleStage),
     /// Was it written, as this phase was to? HubSpot did not say.
     Verify(Box<Phase>),
-    /// Written; the contact is being remembered.
+    /// Written; it is being remembered.
     Remember(RecordId),
 }
 
-/// Ties a written record to a person's contact.
+/// Finds a person's contact, for a written record to be tied to.
 pub(super) struct AssociateWork {
     pub(super) from_object: ObjectType,
     pub(super) from: RecordId,
@@ -106,6 +131,8 @@ pub(super) struct AssociateWork {
     pub(super) links: Vec<LinkId>,
     /// One of its ends turned out to be gone once.
     pub(super) gone_once: bool,
+    /// When it was wished for: the event's time, and the order of arrival.
+    pub(super) wished: (i64, u64),
 }
 
 impl Step {
@@ -119,26 +146,33 @@ impl Step {
     }
 }
 
+impl Phase {
+    /// Whether it writes the values.
+    pub(super) const fn writes(&self) -> bool {
+        matches!(self, Self::Upsert | Self::Create | Self::Update(_))
+    }
+
+    /// Whether it comes before the values are written.
+    pub(super) const fn looks(&self) -> bool {
+        matches!(self, Self::LookUp | Self::Read | Self::Search)
+    }
+}
+
 impl RecordWork {
     /// Whether more values may still join: nothing of it has been tried, and nothing forbids it.
     pub(super) fn is_joinable(&self, state: State) -> bool {
         if self.alone {
             return false;
         }
-        match self.phase {
-            Phase::Read | Phase::Search => true,
-            // What was tried may have been written although HubSpot did not say so: were it taken apart later because of
-            // what joined it, its older values would be written after its newer ones.
-            Phase::Upsert | Phase::Update(_) => state != State::OnWire && !self.tried,
-            Phase::ClearStage(..) | Phase::SetStage(..) | Phase::Verify(_) | Phase::Remember(_) => {
-                false
-            }
-        }
+        // What was tried may have been written although HubSpot did not say so: were it taken apart later because of
+        // what joined it, its older values would be written after its newer ones.
+        (self.phase.looks() && !self.tried)
+            || (self.phase.writes() && state != State::OnWire && !self.tried)
     }
 
     /// Whether its values are on the wire.
     pub(super) fn is_being_written(&self, state: State) -> bool {
-        state == State::OnWire && matches!(self.phase, Phase::Upsert | Phase::Update(_))
+        state == State::OnWire && self.phase.writes()
     }
 
     /// A step on the same record, found the same way, that is judged on its own.
@@ -147,6 +181,7 @@ impl RecordWork {
             record: self.record.clone(),
             existing: self.existing.clone(),
             when_missing: self.when_missing,
+            when_found: self.when_found,
             needs: self.needs.clone(),
             parts,
             riders: Vec::new(),
@@ -156,15 +191,34 @@ impl RecordWork {
             tried: false,
             ensured_again: self.ensured_again,
             gone_once: self.gone_once,
+            once_more: false,
             wanted_by: Vec::new(),
         }
     }
 
-    /// The first phase of a record found as `existing` says.
-    pub(super) fn first_phase(existing: &Existing, when_missing: WhenMissing) -> Phase {
-        match (existing, when_missing) {
-            (Existing::ById, WhenMissing::Create) => Phase::Upsert,
-            (Existing::ById, WhenMissing::Skip) | (Existing::Search(_), _) => Phase::Read,
+    /// What is asked first.
+    pub(super) fn first_phase(
+        record: &RecordRef,
+        existing: &Existing,
+        when_missing: WhenMissing,
+        when_found: WhenFound,
+    ) -> Phase {
+        if let Some(id) = record.record_id() {
+            return Phase::Update(id);
+        }
+        match (existing, when_missing, when_found) {
+            (Existing::Nowhere, ..) => Phase::Create,
+            (Existing::SearchAlone(_), ..) => Phase::LookUp,
+            (Existing::ById, WhenMissing::Create, WhenFound::Write) => Phase::Upsert,
+            (Existing::ById | Existing::Search(_), ..) => Phase::Read,
+        }
+    }
+
+    /// What makes the record when it was not found.
+    pub(super) fn making_phase(&self) -> Phase {
+        match self.when_found {
+            WhenFound::Write if self.record.has_unique_property() => Phase::Upsert,
+            _ => Phase::Create,
         }
     }
 }

@@ -1,21 +1,22 @@
 //! The scheduler against a HubSpot that is a plain map, and against oracles computed from the events alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hubferry_actions::{
-    AssociateStep, AssociationType, Existing, Lifecycle, LifecycleStage, ObjectType,
-    OnMissingContact, Plan, Policy, PropertyDefinition, PropertyName, PropertyText, RecordId,
-    RecordRef, RecordStep, WhenMissing,
+    AssociateStep, AssociationType, Existing, Lifecycle, LifecycleStage, LinkChange, MatchMode,
+    ObjectType, OnMissingContact, Plan, Policy, PropertyDefinition, PropertyName, PropertyText,
+    RecordId, RecordPlan, RecordRef, RecordStep, SearchBy, UnknownProperty, ValueKind, WhenFound,
+    WhenMissing, Work,
 };
 use hubferry_event::{EventTime, IdentityKey};
 use hubferry_hubspot::{
     Answers, Bucket, Call, Cause, Code, Done, ErrorClass, Found, Hold, HoldScope, Outcome, Refusal,
     Rejection, Request, Resume, StepId,
 };
-use hubferry_memory::{EnsureState, Finding, Inquiry, Link};
+use hubferry_memory::{EnsureState, FactKey, Finding, Inquiry, Link};
 use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -24,7 +25,12 @@ use super::{CallId, Outgoing, Scheduler, SchedulerSettings, WallClock};
 use crate::admission::{Admission, Delivery, DeliveryId, MappingIndex};
 use crate::ending::{Ending, Note, SkipReason, Stage};
 
-const BUCKETS: [Bucket; 3] = [Bucket::Burst, Bucket::Associations, Bucket::Search];
+const BUCKETS: [Bucket; 4] = [
+    Bucket::Burst,
+    Bucket::Associations,
+    Bucket::Search,
+    Bucket::EventSends,
+];
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Events
@@ -32,8 +38,9 @@ const BUCKETS: [Bucket; 3] = [Bucket::Burst, Bucket::Associations, Bucket::Searc
 fn policy() -> Policy {
     Policy {
         coalesce: true,
-        drop_unknown_property: false,
+        unknown_property: UnknownProperty::DeadLetter,
         drop_invalid_property: false,
+        truncate_dates: false,
         lifecycle: Lifecycle::BothWays,
         on_missing_contact: OnMissingContact::Wait,
         link_wait: Duration::from_secs(3600),
@@ -58,28 +65,41 @@ fn email_of(n: &str) -> String {
 
 fn contact_plan(name: &str, time: i64, values: &[(&str, &str)], policy: Policy) -> Plan {
     let email = email_of(name);
+    let record = RecordStep {
+        record: RecordRef {
+            object: ObjectType::contacts(),
+            id_property: PropertyName::new("email"),
+            value: Arc::from(email.as_str()),
+        },
+        properties: properties(values),
+        existing: Existing::ById,
+        when_missing: WhenMissing::Create,
+        when_found: WhenFound::Write,
+        stage: values
+            .iter()
+            .find(|(n, _)| *n == "lifecyclestage")
+            .and_then(|(_, v)| LifecycleStage::parse(v)),
+        person: [user(name), IdentityKey::Email(email.into())]
+            .into_iter()
+            .collect(),
+        needs: None,
+        creation: None,
+    };
+    plan_of(time, RecordPlan::only(record), policy)
+}
+
+fn plan_of(time: i64, record: RecordPlan, policy: Policy) -> Plan {
     Plan {
         time: EventTime::from_millis(time),
-        record: RecordStep {
-            record: RecordRef {
-                object: ObjectType::contacts(),
-                id_property: PropertyName::new("email"),
-                value: Arc::from(email.as_str()),
-            },
-            properties: properties(values),
-            existing: Existing::ById,
-            when_missing: WhenMissing::Create,
-            stage: values
-                .iter()
-                .find(|(n, _)| *n == "lifecyclestage")
-                .and_then(|(_, v)| LifecycleStage::parse(v)),
-            person: [user(name), IdentityKey::Email(email.into())]
-                .into_iter()
-                .collect(),
-            needs: None,
-        },
-        associate: None,
+        work: Work::Record(Box::new(record)),
         policy: Arc::new(policy),
+    }
+}
+
+fn record_mut(plan: &mut Plan) -> &mut RecordPlan {
+    match &mut plan.work {
+        Work::Record(record) => record,
+        Work::Occurrence(_) => unreachable!("the plan is of a record"),
     }
 }
 
@@ -90,36 +110,41 @@ fn company_plan(
     values: &[(&str, &str)],
     policy: Policy,
 ) -> Plan {
-    Plan {
-        time: EventTime::from_millis(time),
-        record: RecordStep {
-            record: RecordRef {
-                object: ObjectType::companies(),
-                id_property: PropertyName::new("segment_group_id"),
-                value: Arc::from(group),
-            },
-            properties: properties(values),
-            existing: Existing::ById,
-            when_missing: WhenMissing::Create,
-            stage: None,
-            person: [].into_iter().collect(),
-            needs: Some(PropertyDefinition {
-                object: ObjectType::companies(),
-                name: PropertyName::new("segment_group_id"),
-                label: "Segment Group ID",
-                description: "",
-                group: "companyinformation",
-                unique: true,
-                hidden: true,
-            }),
+    let record = RecordStep {
+        record: RecordRef {
+            object: ObjectType::companies(),
+            id_property: PropertyName::new("segment_group_id"),
+            value: Arc::from(group),
         },
-        associate: person.map(|name| AssociateStep {
-            person: [user(name)].into_iter().collect(),
-            with: ObjectType::contacts(),
-            kind: AssociationType::company_to_contact(),
+        properties: properties(values),
+        existing: Existing::ById,
+        when_missing: WhenMissing::Create,
+        when_found: WhenFound::Write,
+        stage: None,
+        person: [].into_iter().collect(),
+        needs: Some(PropertyDefinition {
+            object: ObjectType::companies(),
+            name: PropertyName::new("segment_group_id"),
+            label: "Segment Group ID".into(),
+            description: "",
+            group: "companyinformation".into(),
+            kind: ValueKind::Text,
+            unique: true,
+            hidden: true,
+            sensitive: false,
         }),
-        policy: Arc::new(policy),
-    }
+        creation: None,
+    };
+    let associate = person.map(|name| AssociateStep {
+        person: [user(name)].into_iter().collect(),
+        with: ObjectType::contacts(),
+        kind: AssociationType::company_to_contact(),
+    });
+    let record = RecordPlan {
+        associate,
+        ..RecordPlan::only(record)
+    };
+    plan_of(time, record, policy)
 }
 
 fn identify(id: u64, name: &str, time: i64, values: &[(&str, &str)]) -> Admission {
@@ -184,6 +209,8 @@ struct Portal {
     calls: Vec<(String, usize)>,
     people: BTreeMap<IdentityKey, RecordId>,
     links: Vec<(Vec<IdentityKey>, Link)>,
+    known: HashMap<RecordRef, RecordId>,
+    facts: HashMap<FactKey, Box<str>>,
 }
 
 impl Portal {
@@ -351,10 +378,14 @@ impl Portal {
             Request::Search { inputs, .. } => {
                 let answers = inputs.iter().map(|input| {
                     let hits = self.records.iter().filter(|(_, record)| {
-                        input
+                        let mut equal = input
                             .filters
                             .iter()
-                            .all(|(n, v)| record.get(n.as_str()).is_some_and(|w| w == v.expose()))
+                            .map(|(n, v)| record.get(n.as_str()).is_some_and(|w| w == v.expose()));
+                        match input.mode {
+                            MatchMode::All => equal.all(|e| e),
+                            MatchMode::Any => equal.any(|e| e),
+                        }
                     });
                     let found = hits.map(|(id, _)| Found {
                         id: RecordId::new(id),
@@ -364,7 +395,11 @@ impl Portal {
                 });
                 Answers::PerStep(answers.collect())
             }
-            Request::Associate { inputs, .. } => {
+            Request::Link {
+                change: LinkChange::Associate,
+                inputs,
+                ..
+            } => {
                 let answers = inputs.iter().map(|input| {
                     assert!(
                         self.records.contains_key(input.from.as_str())
@@ -376,10 +411,15 @@ impl Portal {
                 });
                 Answers::PerStep(answers.collect())
             }
-            Request::CreateProperty { step, definition } => {
-                self.properties.insert(definition.name.as_str().to_owned());
-                Answers::PerStep(vec![(*step, Outcome::Done(Done::There))])
+            Request::CreateProperties { inputs, .. } => {
+                let answers = inputs.iter().map(|input| {
+                    let name = input.definition.name.as_str().to_owned();
+                    self.properties.insert(name);
+                    (input.step, Outcome::Done(Done::There))
+                });
+                Answers::PerStep(answers.collect())
             }
+            other => unreachable!("nobody asks for {other:?} here"),
         }
     }
 
@@ -422,6 +462,24 @@ impl Portal {
             }
             Inquiry::ClaimEnsure { .. } => Finding::Ensure(EnsureState::Claimed),
             Inquiry::EnsureDone { .. } | Inquiry::ForgetEnsure { .. } => Finding::Kept,
+            Inquiry::FindRecord { record } => Finding::Record(self.known.get(&record).cloned()),
+            Inquiry::KeepRecord { record, id } => {
+                self.known.insert(record, id);
+                Finding::Kept
+            }
+            Inquiry::ForgetRecord { record } => {
+                self.known.remove(&record);
+                Finding::Kept
+            }
+            Inquiry::FindFact { what } => Finding::Fact(self.facts.get(&what).cloned()),
+            Inquiry::KeepFact { what, text } => {
+                self.facts.insert(what, text);
+                Finding::Kept
+            }
+            Inquiry::ForgetFact { what } => {
+                self.facts.remove(&what);
+                Finding::Kept
+            }
         }
     }
 }
@@ -930,7 +988,8 @@ fn a_missing_contact_is_created_skipped_or_refused_as_the_mapping_says() {
                 ..policy()
             },
         );
-        plan.associate
+        record_mut(&mut plan)
+            .associate
             .as_mut()
             .unwrap()
             .person
@@ -1060,7 +1119,7 @@ fn a_mapping_may_drop_what_hubspot_refuses() {
 fn a_record_that_is_missing_and_not_to_be_created_is_skipped() {
     let mut driver = Driver::new(Faults::default(), 1);
     let mut plan = company_plan("g", None, 1, &[("name", "Acme")], policy());
-    plan.record.when_missing = WhenMissing::Skip;
+    record_mut(&mut plan).record.when_missing = WhenMissing::Skip;
     driver.admit(admission(1, 1, [user("ada")], plan));
     driver.run();
     assert_eq!(driver.endings[&1], Ending::Skipped(SkipReason::NotFound));
@@ -1071,7 +1130,10 @@ fn a_record_that_is_missing_and_not_to_be_created_is_skipped() {
 fn a_record_found_by_its_values_is_adopted_and_two_are_refused() {
     let search = |id: u64, group: &str| {
         let mut plan = company_plan(group, None, 1, &[("name", "Acme")], policy());
-        plan.record.existing = Existing::Search(properties(&[("domain", "acme.io")]));
+        record_mut(&mut plan).record.existing = Existing::Search(SearchBy {
+            fields: properties(&[("domain", "acme.io")]),
+            mode: MatchMode::All,
+        });
         admission(id, 1, [user(group)], plan)
     };
     let mut driver = Driver::new(Faults::default(), 1);

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use hubferry_actions::{PropertyName, RecordId, RecordRef};
-use hubferry_hubspot::{Code, ErrorClass, Found, Rejection, StepId};
+use hubferry_actions::{Existing, PropertyName, RecordId, RecordRef, UnknownProperty};
+use hubferry_hubspot::{Cause, Code, ErrorClass, Found, Rejection, StepId};
 
 use super::records::LIFECYCLE_STAGE;
 use super::step::{Phase, RecordWork, State, Step, StepKind};
@@ -14,27 +14,55 @@ use crate::ending::{Death, Ending, Note, Stage};
 /// After this many rounds without account, a step is given up (fleet.md ii.5.2).
 const UNACCOUNTED_ROUNDS: u32 = 2;
 
+/// How long it takes at most until a search finds what was created (hubspot-api.md §10.4: "seconds").
+const SEARCH_LAG: Duration = Duration::from_secs(10);
+
 impl Scheduler {
     /// A step that can never succeed as it is.
     pub(super) fn rejected(&mut self, step: StepId, rejection: Rejection, now: Instant) {
         match self.steps.get(&step).map(|s| &s.kind) {
             Some(StepKind::Record(work)) => match work.phase.clone() {
-                Phase::Upsert | Phase::Update(_) => self.judge(step, rejection),
+                Phase::Create if self.is_taken(step, &rejection) => (),
+                Phase::Upsert | Phase::Create | Phase::Update(_) => {
+                    self.judge(step, rejection, now);
+                }
                 Phase::ClearStage(id, _) | Phase::SetStage(id, _) => {
-                    self.stage_refused(step, &id, &rejection)
+                    self.stage_refused(step, &id, &rejection);
                 }
-                Phase::Read | Phase::Search | Phase::Verify(_) | Phase::Remember(_) => {
-                    self.record_dies(step, &rejection)
-                }
+                Phase::LookUp
+                | Phase::Read
+                | Phase::Search
+                | Phase::Verify(_)
+                | Phase::Remember(_) => self.record_dies(step, &rejection, now),
             },
             Some(StepKind::Associate(_)) => self.association_dies(step, &rejection, now),
-            Some(StepKind::CreateProperty(_)) => self.ensure_refused(step, &rejection),
+            Some(StepKind::Target(_)) => self.target_refused(step, &rejection, now),
+            Some(StepKind::Link(_)) => self.link_refused(step, &rejection, now),
+            Some(StepKind::Member(_)) => self.membership_judged(step, &rejection, now),
+            Some(StepKind::Occurrence(_)) => self.occurrence_refused(step, &rejection, now),
+            Some(StepKind::Ensure(_)) => self.ensure_refused(step, &rejection, now),
+            Some(StepKind::Fact(_)) => self.fact_refused(step, &rejection, now),
             None => (),
         }
     }
 
+    /// A record that was to be created is there already, and HubSpot does not say which: it is looked for once more.
+    fn is_taken(&mut self, step: StepId, rejection: &Rejection) -> bool {
+        let Some(work) = self.record_work(step) else {
+            return false;
+        };
+        let taken = rejection.class == ErrorClass::Conflict || rejection.code == Code::NotUnique;
+        if !taken || work.gone_once || !work.record.has_unique_property() {
+            return false;
+        }
+        work.gone_once = true;
+        work.phase = Phase::Read;
+        self.todo.push_back(Todo::Ready(step));
+        true
+    }
+
     /// HubSpot refused what the step writes.
-    fn judge(&mut self, step: StepId, rejection: Rejection) {
+    fn judge(&mut self, step: StepId, rejection: Rejection, now: Instant) {
         if self.ensure_anew(step, &rejection) {
             return;
         }
@@ -43,7 +71,13 @@ impl Scheduler {
             return;
         };
         let parts = std::mem::take(&mut work.parts);
+        let before = parts.len();
+        let parts = self.fit_again(parts, &rejection, now);
+        let refitted = parts.len() < before;
         let (clean, guilty) = self.sort_out(parts, &rejection);
+        if refitted && clean.is_empty() && guilty.is_empty() {
+            return self.give_back_wanted(step);
+        }
         if guilty.is_empty() {
             self.record_work_mut(step).parts = clean;
             self.todo.push_back(Todo::Ready(step));
@@ -51,10 +85,21 @@ impl Scheduler {
         }
         if clean.is_empty() && guilty.len() == 1 {
             self.record_work_mut(step).parts = guilty;
-            self.record_dies(step, &rejection);
+            self.record_dies(step, &rejection, now);
             return;
         }
         self.take_apart(step, clean, guilty);
+    }
+
+    /// Nothing is left in a step; who waits for its record makes it without it.
+    fn give_back_wanted(&mut self, step: StepId) {
+        let work = self.record_work_mut(step);
+        let record = work.record.clone();
+        let wanted_by = std::mem::take(&mut work.wanted_by);
+        self.close_record_step(step, &record);
+        for waiter in wanted_by {
+            self.want_again(waiter);
+        }
     }
 
     /// Splits the parts into those that may go on and those that carry what was refused.
@@ -96,7 +141,7 @@ impl Scheduler {
     }
 
     /// Whether the delivery's mapping lets a refused property be left out, and under which word.
-    fn droppable(
+    pub(super) fn droppable(
         &self,
         slot: DeliverySlot,
         name: &PropertyName,
@@ -107,7 +152,9 @@ impl Scheduler {
             return None;
         }
         match code {
-            Code::PropertyMissing => policy.drop_unknown_property.then_some("unknown"),
+            Code::PropertyMissing => {
+                (policy.unknown_property == UnknownProperty::Drop).then_some("unknown")
+            }
             Code::PropertyReadOnly => policy.drop_invalid_property.then_some("read_only"),
             Code::PropertyType | Code::PropertyOption | Code::DateHasTime => {
                 policy.drop_invalid_property.then_some("invalid")
@@ -145,13 +192,13 @@ impl Scheduler {
             return;
         };
         for part in std::mem::take(&mut work.riders) {
-            self.deliveries[part.delivery.0].record.properties = part.properties;
+            self.deliveries[part.delivery.0].fitting.values = Some(part.properties);
             self.todo.push_back(Todo::Submit(part.delivery));
         }
     }
 
     /// Every delivery of the step is dead.
-    fn record_dies(&mut self, step: StepId, rejection: &Rejection) {
+    fn record_dies(&mut self, step: StepId, rejection: &Rejection, now: Instant) {
         self.resubmit_riders(step);
         let attempts = self.attempts_of(step);
         let Some(work) = self.record_work(step) else {
@@ -163,10 +210,10 @@ impl Scheduler {
         for part in parts {
             self.die(part.delivery, rejection, Stage::Record, attempts);
         }
-        for association in wanted_by {
-            self.association_dies_of(association, rejection);
-        }
         self.close_record_step(step, &record);
+        for waiter in wanted_by {
+            self.wanted_is_refused(waiter, rejection, now);
+        }
     }
 
     /// The record is written, but its stage cannot be: only who wished for it dies.
@@ -205,7 +252,7 @@ impl Scheduler {
     }
 
     /// More than one record matches: hubferry does not choose.
-    pub(super) fn not_unique(&mut self, step: StepId, matches: usize, _now: Instant) {
+    pub(super) fn not_unique(&mut self, step: StepId, matches: usize, now: Instant) {
         let rejection = Rejection {
             code: Code::NotUnique,
             message: format!(
@@ -213,7 +260,7 @@ impl Scheduler {
             ),
             ..plain(Code::NotUnique, ErrorClass::Input)
         };
-        self.record_dies(step, &rejection);
+        self.record_dies(step, &rejection, now);
     }
 
     /// HubSpot accepted the call without accounting for the step.
@@ -233,13 +280,53 @@ impl Scheduler {
             return self.rejected(step, rejection, now);
         }
         if let StepKind::Record(work) = &mut state.kind
-            && matches!(work.phase, Phase::Upsert | Phase::Update(_))
+            && work.phase.writes()
+            && work.record.has_unique_property()
         {
             work.phase = Phase::Verify(Box::new(work.phase.clone()));
             self.todo.push_back(Todo::Ready(step));
             return;
         }
-        self.try_again(step, None, now);
+        let least = self.doubt_creation(step);
+        self.try_again(step, least, now);
+    }
+
+    /// An attempt failed in passing. Whether a record was created is found out before it is created again.
+    pub(super) fn passing_trouble(
+        &mut self,
+        step: StepId,
+        cause: Cause,
+        least: Option<Duration>,
+        now: Instant,
+    ) {
+        let ambiguous = match cause {
+            Cause::Timeout | Cause::Broken | Cause::Server(_) => true,
+            Cause::Connect | Cause::Locked | Cause::Migrating => false,
+        };
+        let lag = if ambiguous {
+            self.doubt_creation(step)
+        } else {
+            None
+        };
+        self.try_again(step, least.max(lag), now);
+    }
+
+    /// A creation that may have happened: the record is read, or searched as soon as a search can find it. A record that
+    /// nothing identifies can only be created again.
+    fn doubt_creation(&mut self, step: StepId) -> Option<Duration> {
+        let work = self.record_work(step)?;
+        if work.phase != Phase::Create {
+            return None;
+        }
+        if work.record.has_unique_property() {
+            work.phase = Phase::Verify(Box::new(Phase::Create));
+            return None;
+        }
+        if matches!(work.existing, Existing::SearchAlone(_)) {
+            work.phase = Phase::Search;
+            return Some(SEARCH_LAG);
+        }
+        None
     }
 
     /// The record was read back: it shows what was sent, or it is sent again.
@@ -247,6 +334,7 @@ impl Scheduler {
         let Some(work) = self.record_work(step) else {
             return;
         };
+        let creates = write == Phase::Create;
         work.phase = write;
         match found {
             [one] if shows(one, &work.sent) => {
@@ -257,6 +345,7 @@ impl Scheduler {
                 let stage = stage.map(|(_, v)| v.expose().to_owned());
                 self.record_written(step, one.id.clone(), stage.as_deref(), now);
             }
+            [one] if creates => self.record_is_there(step, one.id.clone(), now),
             _ => self.todo.push_back(Todo::Ready(step)),
         }
     }
@@ -266,26 +355,43 @@ impl Scheduler {
         match self.steps.get_mut(&step).map(|s| &mut s.kind) {
             Some(StepKind::Record(work)) => {
                 let record: RecordRef = work.record.clone();
+                if record.record_id().is_some() {
+                    return self.record_missing(step);
+                }
                 if work.gone_once {
                     return self.rejected(step, missing_record(), now);
                 }
                 work.gone_once = true;
-                work.phase = RecordWork::first_phase(&work.existing, work.when_missing);
-                self.recent.forget(&record);
+                let searched = matches!(work.existing, Existing::SearchAlone(_));
+                work.phase = if searched {
+                    Phase::Search
+                } else {
+                    RecordWork::first_phase(
+                        &record,
+                        &work.existing,
+                        work.when_missing,
+                        work.when_found,
+                    )
+                };
+                self.forget_record(&record);
                 self.todo.push_back(Todo::Ready(step));
             }
-            Some(StepKind::Associate(_)) => self.end_gone(step, now),
-            Some(StepKind::CreateProperty(_)) => self.rejected(step, missing_record(), now),
+            Some(StepKind::Link(_)) => self.link_gone(step, now),
+            Some(StepKind::Member(_)) => self.member_gone(step, now),
+            Some(
+                StepKind::Associate(_)
+                | StepKind::Target(_)
+                | StepKind::Occurrence(_)
+                | StepKind::Ensure(_)
+                | StepKind::Fact(_),
+            ) => self.rejected(step, missing_record(), now),
             None => (),
         }
     }
 
     /// The value belongs to a record already: that one is updated.
-    pub(super) fn exists(&mut self, step: StepId, id: RecordId) {
-        if let Some(work) = self.record_work(step) {
-            work.phase = Phase::Update(id);
-            self.todo.push_back(Todo::Ready(step));
-        }
+    pub(super) fn exists(&mut self, step: StepId, id: RecordId, now: Instant) {
+        self.record_is_there(step, id, now);
     }
 
     /// Passing trouble: again after a while, until the budget is spent.
@@ -330,7 +436,7 @@ pub(super) fn plain(code: Code, class: ErrorClass) -> Rejection {
     }
 }
 
-fn missing_record() -> Rejection {
+pub(super) fn missing_record() -> Rejection {
     Rejection {
         message: "the record does not exist any more, and looking it up anew led to one that does not either".to_owned(),
         ..plain(Code::HubspotRejected, ErrorClass::Missing)

@@ -3,20 +3,24 @@
 use std::time::Instant;
 
 use hubferry_hubspot::StepId;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 
-use super::step::{Phase, State, Step, StepKind};
-use super::{DeliverySlot, Scheduler, Todo};
+use super::links::{LinkWaiter, LinkWork};
+use super::step::{State, Step, StepKind};
+use super::{DeliverySlot, Job, Scheduler, Todo};
 use crate::admission::DeliveryId;
 use crate::coalesce::{Part, compose};
 use crate::ending::{Ended, Ending};
 use crate::lanes::EventSlot;
 
-/// What is taken out, and of which stage.
+/// What is taken out.
 #[derive(Default)]
 struct Out {
-    before_record: Vec<DeliverySlot>,
-    before_association: Vec<DeliverySlot>,
+    /// Deliveries whose record or occurrence is not done.
+    before: Vec<DeliverySlot>,
+    /// Deliveries that stand in a step of their record or occurrence, taken out or not.
+    in_steps: FxHashSet<DeliverySlot>,
 }
 
 impl Scheduler {
@@ -32,47 +36,85 @@ impl Scheduler {
         let mut steps: Vec<StepId> = self.steps.keys().copied().collect();
         // In the order of their making, so that what follows is the same every time.
         steps.sort_unstable();
+        let mut after = self.can_stop_following(&wanted, &steps);
         let mut out = Out::default();
-        let mut in_steps: FxHashSet<DeliverySlot> = FxHashSet::default();
-        for step in steps {
-            self.take_out_of_step(step, &wanted, &mut in_steps, &mut out);
+        for step in &steps {
+            self.take_out_of_step(*step, &wanted, &mut out);
         }
-        let steps = &self.steps;
-        self.queues.retain(|step| steps.contains_key(&step));
-        let waiting = wanted.iter().filter(|slot| !in_steps.contains(slot));
-        out.before_record.extend(waiting.copied());
-        out.before_record.sort_unstable();
-        for slot in out.before_record {
+        for step in &steps {
+            self.take_out_of_following(*step, &after);
+        }
+        let queued = &self.steps;
+        self.queues.retain(|step| queued.contains_key(&step));
+        let following = |slot: &DeliverySlot| self.deliveries[slot.0].follow.open() > 0;
+        let waiting = wanted
+            .iter()
+            .filter(|slot| !out.in_steps.contains(slot) && !following(slot));
+        out.before.extend(waiting.copied());
+        out.before.sort_unstable();
+        after.sort_unstable();
+        self.waits_no_more(|slot| out.before.contains(&slot));
+        for slot in out.before {
             self.withdrawn(slot, true);
         }
-        for slot in out.before_association {
+        for slot in after {
             self.withdrawn(slot, false);
         }
         self.settle_todo(now);
     }
 
-    fn take_out_of_step(
-        &mut self,
-        id: StepId,
+    /// The deliveries whose record is written and of which nothing that follows is on its way.
+    fn can_stop_following(
+        &self,
         wanted: &FxHashSet<DeliverySlot>,
-        in_steps: &mut FxHashSet<DeliverySlot>,
-        out: &mut Out,
-    ) {
+        steps: &[StepId],
+    ) -> Vec<DeliverySlot> {
+        let mut resting: FxHashMap<DeliverySlot, u32> = FxHashMap::default();
+        for step in steps.iter().filter_map(|step| self.steps.get(step)) {
+            if !matches!(step.state, State::Ready | State::Backoff | State::Held) {
+                continue;
+            }
+            let mut count = |slot: DeliverySlot| *resting.entry(slot).or_default() += 1;
+            match &step.kind {
+                StepKind::Associate(work) => work.deliveries.iter().copied().for_each(count),
+                StepKind::Target(work) => work.wishes.iter().for_each(|wish| count(wish.slot)),
+                StepKind::Link(work) => {
+                    work.slots().for_each(&mut count);
+                    self.associating(work).for_each(count);
+                }
+                StepKind::Member(work) => work.slots().for_each(count),
+                StepKind::Record(_)
+                | StepKind::Occurrence(_)
+                | StepKind::Ensure(_)
+                | StepKind::Fact(_) => (),
+            }
+        }
+        let rests = |slot: &&DeliverySlot| {
+            let open = self.deliveries[slot.0].follow.open();
+            open > 0 && resting.get(slot) == Some(&open)
+        };
+        wanted.iter().filter(rests).copied().collect()
+    }
+
+    /// The deliveries whose association with a contact stands in a link.
+    fn associating<'a>(&'a self, work: &'a LinkWork) -> impl Iterator<Item = DeliverySlot> + 'a {
+        work.associations()
+            .flat_map(|step| match self.steps.get(&step).map(|s| &s.kind) {
+                Some(StepKind::Associate(work)) => work.deliveries.as_slice(),
+                _ => &[],
+            })
+            .copied()
+    }
+
+    fn take_out_of_step(&mut self, id: StepId, wanted: &FxHashSet<DeliverySlot>, out: &mut Out) {
         let Some(Step { kind, state, .. }) = self.steps.get_mut(&id) else {
             return;
         };
         match kind {
             StepKind::Record(work) => {
-                in_steps.extend(
-                    work.parts
-                        .iter()
-                        .chain(&work.riders)
-                        .map(|part| part.delivery),
-                );
-                let unsent = matches!(
-                    work.phase,
-                    Phase::Read | Phase::Search | Phase::Upsert | Phase::Update(_)
-                );
+                let parts = work.parts.iter().chain(&work.riders);
+                out.in_steps.extend(parts.map(|part| part.delivery));
+                let unsent = work.phase.looks() || work.phase.writes();
                 if *state == State::OnWire || !unsent {
                     return;
                 }
@@ -90,28 +132,78 @@ impl Scheduler {
                         self.recent.drop_superseded(&record, part);
                     }
                 }
-                out.before_record
-                    .extend(gone.iter().map(|part| part.delivery));
+                out.before.extend(gone.iter().map(|part| part.delivery));
                 if left {
                     self.close_record_step(id, &record);
                 }
             }
-            StepKind::Associate(work) => {
-                in_steps.extend(work.deliveries.iter().copied());
-                if !matches!(state, State::Ready | State::Backoff | State::Held) {
-                    return;
-                }
-                let (gone, kept): (Vec<_>, Vec<_>) = work
-                    .deliveries
-                    .iter()
-                    .partition(|slot| wanted.contains(slot));
-                work.deliveries = kept.into_iter().collect();
-                out.before_association.extend(gone);
-                if work.deliveries.is_empty() && work.links.is_empty() {
-                    self.close_association(id);
+            StepKind::Occurrence(work) => {
+                let slot = work.slot;
+                out.in_steps.insert(slot);
+                if *state != State::OnWire && wanted.contains(&slot) {
+                    out.before.push(slot);
+                    self.steps.remove(&id);
                 }
             }
-            StepKind::CreateProperty(_) => (),
+            StepKind::Associate(_)
+            | StepKind::Target(_)
+            | StepKind::Link(_)
+            | StepKind::Member(_)
+            | StepKind::Ensure(_)
+            | StepKind::Fact(_) => (),
+        }
+    }
+
+    fn take_out_of_following(&mut self, id: StepId, gone: &[DeliverySlot]) {
+        let is_gone = |slot: DeliverySlot| gone.contains(&slot);
+        let mut forgotten: SmallVec<[StepId; 1]> = SmallVec::new();
+        if let Some(StepKind::Link(work)) = self.steps.get(&id).map(|s| &s.kind) {
+            let all_gone = |step: &StepId| match self.steps.get(step).map(|s| &s.kind) {
+                Some(StepKind::Associate(work)) => {
+                    work.links.is_empty() && work.deliveries.iter().all(|slot| is_gone(*slot))
+                }
+                _ => false,
+            };
+            forgotten.extend(work.associations().filter(all_gone));
+        }
+        let Some(Step { kind, .. }) = self.steps.get_mut(&id) else {
+            return;
+        };
+        match kind {
+            StepKind::Associate(work) => {
+                work.deliveries.retain(|slot| !is_gone(*slot));
+                // One that stands in a link is forgotten with that.
+                if work.deliveries.is_empty() && work.links.is_empty() && work.to.is_none() {
+                    self.steps.remove(&id);
+                }
+            }
+            StepKind::Target(work) => {
+                work.wishes.retain(|wish| !is_gone(wish.slot));
+                if work.wishes.is_empty() {
+                    self.close_target(id);
+                }
+            }
+            StepKind::Link(work) => {
+                let unwanted = |waiter: &LinkWaiter| match waiter {
+                    LinkWaiter::Delivery { slot, .. } => is_gone(*slot),
+                    LinkWaiter::Association(step) => forgotten.contains(step),
+                };
+                if !work.forget(unwanted) {
+                    self.next_links(id);
+                }
+                for association in forgotten {
+                    self.steps.remove(&association);
+                }
+            }
+            StepKind::Member(work) => {
+                if !work.forget(is_gone) {
+                    self.next_membership(id);
+                }
+            }
+            StepKind::Record(_)
+            | StepKind::Occurrence(_)
+            | StepKind::Ensure(_)
+            | StepKind::Fact(_) => (),
         }
     }
 
@@ -120,7 +212,9 @@ impl Scheduler {
             return;
         };
         let event: EventSlot = delivery.event;
-        self.not_early(slot, &delivery.record.record);
+        if let Job::Record(step) = &delivery.job {
+            self.not_early(slot, &step.record);
+        }
         self.ended.push(Ended {
             delivery: delivery.id,
             ending: Ending::Withdrawn,
