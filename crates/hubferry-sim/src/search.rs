@@ -1,6 +1,6 @@
 //! CRM search: filter groups joined by OR, their filters by AND.
 //!
-//! EQ and IN use an index; a search without either looks at every record of the type.
+//! EQ and IN on text and record ids use an index; any other search looks at every record of the type.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::inputs::LooseText;
 use crate::objects::ObjectType;
 use crate::portal::{Drawer, Visit};
 use crate::properties::{PropertyBook, PropertyKey};
-use crate::property::ValueType;
+use crate::property::{Property, Role, ValueType};
 use crate::records::{Shelf, Wanted};
 
 const MOST_GROUPS: usize = 5;
@@ -77,7 +77,36 @@ struct Filter {
     operator: Operator,
     /// Enumerations are compared with case, everything else without.
     exact: bool,
+    reach: Reach,
     values: Vec<String>,
+}
+
+/// How records with a value are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Values are text and stand in an index.
+    Index,
+    /// The value is the record's id.
+    Id,
+    /// Values are compared as numbers or times, or are made by HubSpot: every record is looked at.
+    Scan,
+}
+
+impl Reach {
+    fn of(property: &Property) -> Self {
+        match (property.role, property.value_type) {
+            (Role::RecordId, _) => Self::Id,
+            (Role::CreatedAt | Role::UpdatedAt, _) => Self::Scan,
+            (_, ValueType::Number | ValueType::Date | ValueType::DateTime) => Self::Scan,
+            (
+                _,
+                ValueType::String
+                | ValueType::PhoneNumber
+                | ValueType::Enumeration
+                | ValueType::Bool,
+            ) => Self::Index,
+        }
+    }
 }
 
 /// `POST /{objectType}/search`.
@@ -207,6 +236,7 @@ fn filter(book: &PropertyBook, written: &Written) -> Result<Filter, Refusal> {
         key,
         operator: written.operator,
         exact,
+        reach: Reach::of(property),
         values,
     })
 }
@@ -225,9 +255,15 @@ fn candidates(shelf: &mut Shelf, groups: &[Vec<Filter>]) -> Vec<u64> {
         .map(|group| group.iter().find(stored))
         .collect();
     match selective {
-        Some(filters) if !filters.is_empty() && filters.iter().all(|filter| filter.indexed()) => {
+        Some(filters)
+            if !filters.is_empty() && filters.iter().all(|one| one.reach != Reach::Scan) =>
+        {
             let mut ids = Vec::new();
             for filter in filters {
+                if filter.reach == Reach::Id {
+                    ids.extend(filter.values.iter().filter_map(|id| shelf.parse_id(id)));
+                    continue;
+                }
                 let folded: Vec<String> = filter
                     .values
                     .iter()
@@ -244,11 +280,8 @@ fn candidates(shelf: &mut Shelf, groups: &[Vec<Filter>]) -> Vec<u64> {
 }
 
 impl Filter {
-    /// Numbers compare by value, so `7` must find `7.0`; only text can be looked up.
-    fn indexed(&self) -> bool {
-        self.values
-            .iter()
-            .all(|value| value.parse::<f64>().is_err())
+    fn equal(&self, value: &str, other: &str) -> bool {
+        value == other || (self.reach != Reach::Index && compare(value, other).is_eq())
     }
 
     fn holds(&self, book: &PropertyBook, shelf: &Shelf, id: u64) -> bool {
@@ -268,15 +301,15 @@ impl Filter {
             shown.to_lowercase()
         };
         let first = self.values.first().map_or("", String::as_str);
-        let among = || self.values.iter().any(|one| equal(&value, one));
+        let among = || self.values.iter().any(|one| self.equal(&value, one));
         let tokens = || {
             value
                 .split(|c: char| !c.is_alphanumeric())
                 .any(|token| token == first.trim_matches('*'))
         };
         match self.operator {
-            Operator::Eq => equal(&value, first),
-            Operator::Neq => !equal(&value, first),
+            Operator::Eq => self.equal(&value, first),
+            Operator::Neq => !self.equal(&value, first),
             Operator::Lt => compare(&value, first).is_lt(),
             Operator::Lte => compare(&value, first).is_le(),
             Operator::Gt => compare(&value, first).is_gt(),
@@ -293,10 +326,6 @@ impl Filter {
             Operator::NotContainsToken => !tokens(),
         }
     }
-}
-
-fn equal(value: &str, other: &str) -> bool {
-    value == other || compare(value, other).is_eq()
 }
 
 /// By number where both are numbers, by text elsewhere.

@@ -1,7 +1,7 @@
 //! Calls about one record, and the plain list.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::answer::{Answer, Refusal, Reply};
 use crate::inputs::{NewAssociation, WrittenProperties};
@@ -113,7 +113,40 @@ fn read(visit: &Visit<'_>, object: ObjectType, id: &str) -> Reply {
         id,
         Wanted::Named(&asked(visit, &state, object)),
     );
-    Ok(Answer::json(200, &view))
+    let partners = partners(visit, &state, object, id)?;
+    match partners.is_empty() {
+        true => Ok(Answer::json(200, &view)),
+        false => {
+            let mut body = json!(view);
+            body["associations"] = Value::Object(partners);
+            Ok(Answer::json(200, &body))
+        }
+    }
+}
+
+/// The records of the types that `associations` names; a type without any is left out.
+fn partners(
+    visit: &Visit<'_>,
+    state: &State,
+    object: ObjectType,
+    id: u64,
+) -> Result<Map<String, Value>, Refusal> {
+    let lists = visit.query.iter().filter(|(key, _)| key == "associations");
+    let mut shown = Map::new();
+    for name in lists.flat_map(|(_, list)| list.split(',')) {
+        let to = state.names.resolve(name.trim());
+        let to = to.ok_or_else(|| Refusal::unknown_object(name))?;
+        let mut results = Vec::new();
+        for partner in state.graph.partners((object, to), id) {
+            for kind in state.graph.types_of((object, to), id, partner) {
+                results.push(json!({"id": partner.to_string(), "type": kind.name}));
+            }
+        }
+        if !results.is_empty() {
+            shown.insert(to.name().into_owned(), json!({"results": results}));
+        }
+    }
+    Ok(shown)
 }
 
 fn list(visit: &Visit<'_>, object: ObjectType) -> Reply {

@@ -327,3 +327,30 @@ async fn the_sample_portal_is_complete_and_survives_a_reset() {
     assert_eq!(other.bare("POST", "/sim/sample").await.0, 204);
     assert_eq!(other.simulator.state().lists().len(), 4);
 }
+
+#[tokio::test]
+async fn a_record_can_be_read_with_its_partners() {
+    let portal = Portal::calm().await;
+    let (contact, company) = (portal.contact("a@b.io").await, portal.company("Acme").await);
+    let one = format!("/crm/objects/2026-03/contacts/{contact}");
+    portal
+        .bare(
+            "PUT",
+            &format!("{one}/associations/default/companies/{company}"),
+        )
+        .await;
+    let (_, body) = portal
+        .get(&format!("{one}?associations=company,deals"))
+        .await;
+    assert_eq!(
+        body["associations"],
+        json!({"companies": {"results": [{"id": company, "type": "contact_to_company"}]}})
+    );
+    assert_eq!(
+        portal
+            .get(&format!("{one}?associations=butterflies"))
+            .await
+            .0,
+        400
+    );
+}

@@ -173,3 +173,30 @@ async fn a_fresh_record_can_be_missing() {
     let (_, body) = portal.post(SEARCH, json!({})).await;
     assert_eq!(body["total"], 0);
 }
+
+#[tokio::test]
+async fn text_is_compared_as_text_and_numbers_as_numbers() {
+    let portal = Portal::calm().await;
+    let company = portal
+        .record(
+            "companies",
+            json!({"name": "007", "numberofemployees": "12.0", "founded_year": "1999"}),
+        )
+        .await;
+    let rows = [
+        ("name", "007", 1),
+        ("name", "7", 0),
+        ("numberofemployees", "12", 1),
+        ("founded_year", "1999", 1),
+        ("founded_year", "1999.0", 0),
+        ("hs_object_id", company.as_str(), 1),
+        ("hs_object_id", "5", 0),
+    ];
+    for (name, value, expected) in rows {
+        let body = json!({"filterGroups": [{"filters": [{"propertyName": name, "operator": "EQ", "value": value}]}]});
+        let (_, found) = portal
+            .post("/crm/objects/2026-03/companies/search", body)
+            .await;
+        assert_eq!(found["total"], expected, "{name} {value}");
+    }
+}
