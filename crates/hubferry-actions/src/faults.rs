@@ -6,7 +6,7 @@ use crate::action::{Action, NameFix, Refusal};
 use crate::association::labelled;
 use crate::catalogue::{ActionSlug, SyncMode};
 use crate::clean::property_name;
-use crate::nouns::RECORD_ID_PROPERTY;
+use crate::nouns::{ObjectType, RECORD_ID_PROPERTY};
 use crate::{behavioral_event, custom_event};
 
 /// A part of a mapping that refuses every event it has a say in.
@@ -37,6 +37,7 @@ impl Action {
             }
             ActionSlug::UpsertCustomObjectRecord => {
                 faults.label("/associationLabel", fields.get("associationLabel"));
+                faults.never_written(fields);
             }
             ActionSlug::UpsertObject => {
                 faults.record_id(fields, settings.sync_mode);
@@ -52,9 +53,11 @@ impl Action {
                     behavioral_event::event_name(name, settings.hub_id)
                 });
                 faults.names("properties", fields.get("properties"), settings.name_fix);
+                faults.nobody("", fields, &["email", "utk", "objectId"]);
             }
             ActionSlug::CustomEvent => {
                 faults.event("event_name", fields, custom_event::event_name);
+                faults.nobody_in_details(fields.get("record_details"));
                 faults.names("properties", fields.get("properties"), settings.name_fix);
             }
         }
@@ -108,6 +111,52 @@ impl Faults {
             if let Err(refusal) = property_name(key, fix) {
                 self.add(format!("/{field}/{key}"), refusal.message);
             }
+        }
+    }
+
+    /// A record that is neither looked for nor created.
+    fn never_written(&mut self, fields: &Map<String, Value>) {
+        let creates = fields.get("createNewCustomRecord") != Some(&Value::Bool(false));
+        let searches = match fields.get("customObjectSearchFields") {
+            None | Some(Value::Null) => false,
+            Some(Value::Object(written)) => !written.is_empty(),
+            Some(_) => true,
+        };
+        if !creates && !searches {
+            let message = "nothing is ever written: without customObjectSearchFields no record is found, and none is created";
+            self.add("/createNewCustomRecord".to_owned(), message.to_owned());
+        }
+    }
+
+    fn nobody_in_details(&mut self, details: Option<&Value>) {
+        let Some(Value::Object(details)) = details else {
+            return;
+        };
+        let object = details.get("object_type").and_then(Value::as_str);
+        if let Some(object) = object.and_then(ObjectType::parse) {
+            let identifiers: &[&str] = if object == ObjectType::contacts() {
+                &["object_id", "email", "utk"]
+            } else {
+                &["object_id"]
+            };
+            self.nobody("/record_details", details, identifiers);
+        }
+    }
+
+    /// An event none of whose identifiers is mapped.
+    fn nobody(&mut self, path: &str, fields: &Map<String, Value>, identifiers: &[&str]) {
+        let is_there = |name: &&str| {
+            fields
+                .get(*name)
+                .is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
+        };
+        let is_directive = fields.keys().any(|key| key.starts_with('@'));
+        if !is_directive && !identifiers.iter().any(is_there) {
+            let message = format!(
+                "no event can say whom it is about: map {}",
+                identifiers.join(", or ")
+            );
+            self.add(path.to_owned(), message);
         }
     }
 
@@ -171,6 +220,59 @@ mod tests {
     }
 
     #[test]
+    fn a_mapping_that_can_never_deliver_is_found() {
+        let nobody = json!({"eventName": "pe1_viewed", "utk": ""});
+        let either = json!({"@path": "$.x", "eventName": "pe1_viewed"});
+        let details = |details: Value| json!({ "record_details": details });
+        let record = |fields: Value| (ActionSlug::UpsertCustomObjectRecord, fields);
+        for ((action, fields), expected) in [
+            ((ActionSlug::SendCustomBehavioralEvent, nobody), &[""][..]),
+            ((ActionSlug::SendCustomBehavioralEvent, either), &[]),
+            (
+                (
+                    ActionSlug::CustomEvent,
+                    details(json!({"object_type": "contact"})),
+                ),
+                &["/record_details"],
+            ),
+            (
+                (
+                    ActionSlug::CustomEvent,
+                    details(json!({"object_type": "deal", "email": "x"})),
+                ),
+                &["/record_details"],
+            ),
+            (
+                (
+                    ActionSlug::CustomEvent,
+                    details(json!({"object_type": "deal", "object_id": 1})),
+                ),
+                &[],
+            ),
+            (
+                (ActionSlug::CustomEvent, details(json!({"@path": "$.x"}))),
+                &[],
+            ),
+            (
+                record(json!({"createNewCustomRecord": false})),
+                &["/createNewCustomRecord"],
+            ),
+            (
+                record(
+                    json!({"createNewCustomRecord": false, "customObjectSearchFields": {"@path": "$.x"}}),
+                ),
+                &[],
+            ),
+        ] {
+            assert_eq!(
+                paths(action, settings(), &fields),
+                expected,
+                "{action} {fields}"
+            );
+        }
+    }
+
+    #[test]
     fn constants_that_hubspot_never_takes_are_found() {
         for (action, fields, expected) in [
             (
@@ -196,17 +298,17 @@ mod tests {
             ),
             (
                 ActionSlug::SendCustomBehavioralEvent,
-                json!({"eventName": "viewed", "properties": {"_x": 1}}),
+                json!({"eventName": "viewed", "utk": "t", "properties": {"_x": 1}}),
                 &["/eventName", "/properties/_x"],
             ),
             (
                 ActionSlug::SendCustomBehavioralEvent,
-                json!({"eventName": {"@path": "$.event"}}),
+                json!({"eventName": {"@path": "$.event"}, "email": {"@path": "$.x"}}),
                 &[],
             ),
             (
                 ActionSlug::SendCustomBehavioralEvent,
-                json!({"eventName": "pe1_viewed"}),
+                json!({"eventName": "pe1_viewed", "objectId": 1}),
                 &[],
             ),
             (
@@ -217,13 +319,17 @@ mod tests {
             (ActionSlug::CustomEvent, json!({"event_name": "Much"}), &[]),
             (ActionSlug::UpsertContact, json!({"email": "x"}), &[]),
         ] {
-            assert_eq!(paths(action, settings(), &fields), expected, "{action}");
+            assert_eq!(
+                paths(action, settings(), &fields),
+                expected,
+                "{action} {fields}"
+            );
         }
         let known = ActionSettings {
             hub_id: Some(1),
             ..settings()
         };
-        let fields = json!({"eventName": "viewed"});
+        let fields = json!({"eventName": "viewed", "utk": "t"});
         assert!(paths(ActionSlug::SendCustomBehavioralEvent, known, &fields).is_empty());
     }
 }

@@ -129,6 +129,11 @@ fn o1_options_go_by_value_then_by_label_then_by_either_whatever_the_case() {
             ("lead;customer", NO_OPTION),
         ],
     );
+    let crossed = options(&[("a", "B"), ("b", "A")]);
+    check(
+        &ValueType::Option(crossed),
+        &[("a", Ok("=")), ("A", Ok("b")), ("B", Ok("a"))],
+    );
     check(&ValueType::Option(Vec::new()), &[("5512", Ok("="))]);
     let truth = options(&[("true", "Ja"), ("false", "Nein")]);
     check(
