@@ -2,7 +2,9 @@
 
 #![no_main]
 
-use hubferry_event::{DEFAULT_ALIASES, Format, ReadLimits, Reading, read_message};
+use hubferry_event::{
+    DEFAULT_ALIASES, Event, Format, ReadLimits, Reading, parse_json, read_message,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
@@ -32,6 +34,14 @@ fuzz_target!(|body: &[u8]| {
                 }
                 Err(malformed) => assert!(!malformed.to_string().is_empty()),
             }
+        }
+    }
+    // What is read piece by piece is what reading it whole gives.
+    if let Ok(event) = Event::parse(body) {
+        let whole = parse_json(body).map(|value| value.to_string());
+        assert_eq!(Ok(event.json().to_value().to_string()), whole);
+        for (key, member) in event.json().members() {
+            assert_eq!(Some(member.value()), event.root().get(key));
         }
     }
 });

@@ -2,6 +2,7 @@
 
 #![no_main]
 
+use hubferry_event::Event;
 use hubferry_mapping::{Mapping, PathDialect};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -28,5 +29,12 @@ fuzz_target!(|data: &[u8]| {
             "resolving twice gives two payloads"
         );
         assert_eq!(event, before);
+        if let Ok(read) = Event::parse(&data[end + 1..]) {
+            assert_eq!(
+                compiled.resolve(&read),
+                compiled.resolve(read.root()),
+                "an event as it was read gives another payload than its value"
+            );
+        }
     }
 });

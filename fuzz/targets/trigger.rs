@@ -2,6 +2,7 @@
 
 #![no_main]
 
+use hubferry_event::Event;
 use hubferry_mapping::{Trigger, TriggerDialect};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
@@ -23,6 +24,10 @@ fuzz_target!(|data: &[u8]| {
             let matched = trigger.matches(&event);
             assert_eq!(matched, trigger.matches(&event));
             let _ = trigger.explain(&event);
+            if let Ok(read) = Event::parse(rest) {
+                assert_eq!(trigger.matches(&read), trigger.matches(read.root()));
+                assert_eq!(trigger.explain(&read), trigger.explain(read.root()));
+            }
         }
     }
     let _ = Trigger::parse_checked(text);

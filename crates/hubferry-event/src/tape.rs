@@ -4,8 +4,8 @@
 //! stands in it; only what is asked for is made a value of its own.
 //!
 //! [`Tape::read`] understands the plain case alone. Where it gives up (a fault, a key that stands twice, half a
-//! surrogate pair, a number like `1E5`, a text beyond 4 GiB), [`Reader`](crate::json::Reader) reads the same text again, with its own
-//! messages and its own answer: the two must agree on all that the tape does read, which a test checks.
+//! surrogate pair, a number like `1E5`, a text beyond 4 GiB), [`Reader`](crate::json::Reader) reads the same text again,
+//! with its own messages and its own answer: the two must agree on all that the tape does read, which a test checks.
 
 use crate::json::MAX_DEPTH;
 
