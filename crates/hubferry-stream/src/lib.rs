@@ -20,6 +20,9 @@ mod error;
 mod file;
 mod finished;
 mod group;
+mod journal;
+mod journal_state;
+mod journal_topic;
 mod kafka;
 mod lag;
 mod ledger;
@@ -49,6 +52,11 @@ pub use embedded::EmbeddedBroker;
 pub use error::StreamError;
 pub use file::{FileSource, INPUT_TOPIC};
 pub use finished::{Finished, FinishedError};
+pub use journal::{
+    Audit, Claim, DeliveryResult, Ending, Entry, JournalError, Lease, Plan, Run, RunState,
+};
+pub use journal_state::{JournalState, Standing};
+pub use journal_topic::{Journal, JournalTopicError};
 pub use kafka::KafkaSource;
 pub use lag::Lag;
 pub use ledger::{Flow, IntakeBounds, Ledger, Settled, Ticket};

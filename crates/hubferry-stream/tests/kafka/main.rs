@@ -8,6 +8,7 @@
 
 mod consume;
 mod dead_letters;
+mod journal;
 mod lag;
 mod produce;
 mod rebalance;
