@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_wanted_is_not_planned() {
+    fn k11_what_is_not_wanted_is_not_planned() {
         let payload = json!({"groupid": "g", "createNewCompany": false, "associateContact": false});
         let plan = planned(&payload, &group()).unwrap();
         assert!(plan.record().unwrap().associate.is_none());
@@ -398,5 +398,15 @@ mod tests {
             let plan = planned(&json!({ "groupid": id }), &group()).unwrap();
             assert_eq!(&*plan.record().unwrap().record.record.value, "42");
         }
+    }
+
+    #[test]
+    fn k4_the_stage_of_a_company_is_wished_for_like_a_contacts() {
+        let payload = json!({"groupid": "g", "lifecyclestage": " Lead "});
+        let plan = planned(&payload, &group()).unwrap();
+        let record = &plan.record().unwrap().record;
+        assert_eq!(written(&plan), [("lifecyclestage", "lead")]);
+        let stage = record.stage.as_ref();
+        assert_eq!(stage.map(crate::plan::LifecycleStage::as_str), Some("lead"));
     }
 }

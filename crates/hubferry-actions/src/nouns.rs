@@ -184,7 +184,11 @@ impl RecordRef {
     pub fn searched(object: ObjectType, fields: &Properties) -> Self {
         let mut values: Vec<String> = fields
             .iter()
-            .map(|(name, value)| format!("{}={}", name.as_str(), value.expose()))
+            // With lengths, no value can look like two: whoever writes values decides nothing about identity.
+            .map(|(name, value)| {
+                let (name, value) = (name.as_str(), value.expose());
+                format!("{name}={}:{value}", value.len())
+            })
             .collect();
         values.sort();
         Self {
@@ -294,4 +298,53 @@ pub struct PropertyDefinition {
     pub hidden: bool,
     /// Whether its values are sensitive.
     pub sensitive: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn searched(fields: &[(&str, &str)]) -> RecordRef {
+        let fields = fields
+            .iter()
+            .map(|(name, value)| (PropertyName::new(name), PropertyText::new(value)))
+            .collect();
+        RecordRef::searched(ObjectType::new("deals"), &fields)
+    }
+
+    #[test]
+    fn o29_records_are_told_apart_whatever_their_values_look_like() {
+        assert_eq!(
+            searched(&[("a", "1"), ("b", "2")]),
+            searched(&[("b", "2"), ("a", "1")])
+        );
+        assert_ne!(
+            searched(&[("a", "1"), ("b", "2")]),
+            searched(&[("a", "1\u{1f}b=2")])
+        );
+        assert_ne!(
+            searched(&[("a", "1"), ("b", "2")]),
+            searched(&[("a", "1\u{1f}b=1:2")])
+        );
+        assert_ne!(searched(&[("a_b", "c")]), searched(&[("a", "b_c")]));
+        let masked = format!("{:?}", searched(&[("email", "ada@c.io")]));
+        assert_eq!(masked, "deals[?search=***]");
+    }
+
+    #[test]
+    fn o34_a_type_is_one_by_every_name_and_knows_its_id() {
+        for (name, path, id) in [
+            ("contact", "contacts", Some("0-1")),
+            (" Contacts ", "contacts", Some("0-1")),
+            ("0-1", "contacts", Some("0-1")),
+            ("Line_Item", "line_items", Some("0-8")),
+            ("2-345", "2-345", Some("2-345")),
+            ("p1_Pets", "p1_Pets", None),
+            ("2-x", "2-x", None),
+        ] {
+            let object = ObjectType::parse(name).unwrap();
+            assert_eq!((object.as_str(), object.type_id()), (path, id), "{name}");
+        }
+        assert_eq!(ObjectType::parse("  "), None);
+    }
 }

@@ -171,7 +171,7 @@ proptest! {
 }
 
 #[test]
-fn fields_about_batches_are_neither_asked_for_nor_kept() {
+fn c22_fields_about_batches_are_neither_asked_for_nor_kept() {
     let action = Action::new(ActionSlug::UpsertObject, settings());
     let payload = json!({
         "object_details": {"object_type": "deal", "id_field_name": "k", "id_field_value": "v"},
