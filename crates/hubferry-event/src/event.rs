@@ -4,13 +4,14 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::document::Document;
 use crate::identity::derive_keys;
 use crate::integrations;
 use crate::json::{MAX_DEPTH, Reader, utf8};
 use crate::kind::EventType;
 use crate::malformed::{Malformed, MalformedCode};
 use crate::tape::{Batch, Tape};
-use crate::view::{Document, Json};
+use crate::view::Json;
 use crate::{EventTime, IdentityKey, IdentityKeys};
 
 /// A customer event, exactly as it arrived: an object of a known type that belongs to somebody.
@@ -35,7 +36,7 @@ impl Root {
     fn json(&self) -> Json<'_> {
         match self {
             Self::Value(value) => value.into(),
-            Self::Document(document) => document.root(),
+            Self::Document(document) => Json::root(document),
         }
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! The crate is pure: no clock, no network, no randomness.
 
+mod document;
 mod event;
 mod identity;
 mod integrations;

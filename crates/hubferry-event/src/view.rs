@@ -1,11 +1,11 @@
 //! A JSON value, wherever it lies.
 
 use std::fmt;
-use std::sync::OnceLock;
 
 use serde_json::{Map, Number, Value};
 
-use crate::tape::{CellKind, Tape, fingerprint};
+use crate::document::Document;
+use crate::tape::{CellKind, fingerprint};
 
 /// A borrowed JSON value: a part of an event that was read but not yet made a [`Value`], or a [`Value`].
 ///
@@ -46,6 +46,11 @@ pub enum JsonKind {
 }
 
 impl<'a> Json<'a> {
+    /// The whole of a document.
+    pub(crate) const fn root(document: &'a Document) -> Self {
+        Self(Place::Cell(document, 0))
+    }
+
     /// What it is.
     #[must_use]
     pub fn kind(self) -> JsonKind {
@@ -58,7 +63,7 @@ impl<'a> Json<'a> {
                 Value::Array(_) => JsonKind::Array,
                 Value::Object(_) => JsonKind::Object,
             },
-            Place::Cell(document, place) => match document.tape.kind(place) {
+            Place::Cell(document, place) => match document.tape().kind(place) {
                 CellKind::Null => JsonKind::Null,
                 CellKind::False | CellKind::True => JsonKind::Bool,
                 CellKind::Number => JsonKind::Number,
@@ -86,9 +91,8 @@ impl<'a> Json<'a> {
     pub fn as_str(self) -> Option<&'a str> {
         match self.0 {
             Place::Value(value) => value.as_str(),
-            Place::Cell(document, place) => {
-                (document.tape.kind(place) == CellKind::String).then(|| document.tape.text(place))
-            }
+            Place::Cell(document, place) => (document.tape().kind(place) == CellKind::String)
+                .then(|| document.tape().text(place)),
         }
     }
 
@@ -97,9 +101,8 @@ impl<'a> Json<'a> {
     pub fn as_number_text(self) -> Option<&'a str> {
         match self.0 {
             Place::Value(value) => value.as_number().map(Number::as_str),
-            Place::Cell(document, place) => {
-                (document.tape.kind(place) == CellKind::Number).then(|| document.tape.text(place))
-            }
+            Place::Cell(document, place) => (document.tape().kind(place) == CellKind::Number)
+                .then(|| document.tape().text(place)),
         }
     }
 
@@ -108,7 +111,7 @@ impl<'a> Json<'a> {
     pub fn as_bool(self) -> Option<bool> {
         match self.0 {
             Place::Value(value) => value.as_bool(),
-            Place::Cell(document, place) => match document.tape.kind(place) {
+            Place::Cell(document, place) => match document.tape().kind(place) {
                 CellKind::True => Some(true),
                 CellKind::False => Some(false),
                 _ => None,
@@ -123,8 +126,8 @@ impl<'a> Json<'a> {
             Place::Value(Value::Object(members)) => members.len(),
             Place::Value(Value::Array(items)) => items.len(),
             Place::Value(_) => 0,
-            Place::Cell(document, place) => match document.tape.kind(place) {
-                CellKind::Object | CellKind::Array => document.tape.length(place) as usize,
+            Place::Cell(document, place) => match document.tape().kind(place) {
+                CellKind::Object | CellKind::Array => document.tape().length(place) as usize,
                 _ => 0,
             },
         }
@@ -144,7 +147,7 @@ impl<'a> Json<'a> {
             Place::Value(_) => None,
             Place::Cell(document, place) => {
                 let print = fingerprint(key.as_bytes());
-                let member = document.tape.member(place, key, print)?;
+                let member = document.tape().member(place, key, print)?;
                 Some(Self(Place::Cell(document, member)))
             }
         }
@@ -156,7 +159,7 @@ impl<'a> Json<'a> {
         match self.0 {
             Place::Value(_) => self.get(&key.text),
             Place::Cell(document, place) => {
-                let member = document.tape.member(place, &key.text, key.print)?;
+                let member = document.tape().member(place, &key.text, key.print)?;
                 Some(Self(Place::Cell(document, member)))
             }
         }
@@ -169,7 +172,7 @@ impl<'a> Json<'a> {
             Place::Value(Value::Array(items)) => items.get(index).map(Json::from),
             Place::Value(_) => None,
             Place::Cell(document, place) => {
-                let element = document.tape.element(place, index)?;
+                let element = document.tape().element(place, index)?;
                 Some(Self(Place::Cell(document, element)))
             }
         }
@@ -180,14 +183,15 @@ impl<'a> Json<'a> {
         let (values, cells): (&[Value], _) = match self.0 {
             Place::Value(Value::Array(items)) => (items, None),
             Place::Value(_) => (&[], None),
-            Place::Cell(document, place) if document.tape.kind(place) == CellKind::Array => {
+            Place::Cell(document, place) if document.tape().kind(place) == CellKind::Array => {
                 (&[], Some((document, place)))
             }
             Place::Cell(..) => (&[], None),
         };
         let cells = cells.into_iter().flat_map(|(document, list)| {
-            let count = document.tape.length(list);
-            let places = std::iter::successors(Some(list + 1), |&at| Some(document.tape.next(at)));
+            let count = document.tape().length(list);
+            let places =
+                std::iter::successors(Some(list + 1), |&at| Some(document.tape().next(at)));
             places
                 .take(count as usize)
                 .map(|at| Self(Place::Cell(document, at)))
@@ -199,18 +203,18 @@ impl<'a> Json<'a> {
     pub fn members(self) -> impl Iterator<Item = (&'a str, Json<'a>)> {
         let (values, cells) = match self.0 {
             Place::Value(value) => (value.as_object(), None),
-            Place::Cell(document, place) if document.tape.kind(place) == CellKind::Object => {
+            Place::Cell(document, place) if document.tape().kind(place) == CellKind::Object => {
                 (None, Some((document, place)))
             }
             Place::Cell(..) => (None, None),
         };
         let cells = cells.into_iter().flat_map(|(document, object)| {
-            let count = document.tape.length(object);
+            let count = document.tape().length(object);
             let keys =
-                std::iter::successors(Some(object + 1), |&at| Some(document.tape.next(at + 1)));
+                std::iter::successors(Some(object + 1), |&at| Some(document.tape().next(at + 1)));
             keys.take(count as usize).map(|key| {
                 let member = Self(Place::Cell(document, key + 1));
-                (document.tape.text(key), member)
+                (document.tape().text(key), member)
             })
         });
         values
@@ -288,119 +292,6 @@ fn member<'a>(members: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
     members
         .iter()
         .find_map(|(name, value)| (name == key).then_some(value))
-}
-
-/// Stands for a place that is none of the document's, which nothing makes.
-static NULL: Value = Value::Null;
-
-/// A JSON text that was read, and the values it stands for as soon as somebody wants them whole.
-#[derive(Clone)]
-pub(crate) struct Document {
-    tape: Tape,
-    whole: OnceLock<Value>,
-    /// The values of the root's members or elements, each as soon as somebody wants it.
-    parts: OnceLock<Box<[OnceLock<Value>]>>,
-}
-
-impl Document {
-    pub(crate) const fn new(tape: Tape) -> Self {
-        Self {
-            tape,
-            whole: OnceLock::new(),
-            parts: OnceLock::new(),
-        }
-    }
-
-    pub(crate) const fn root(&self) -> Json<'_> {
-        Json(Place::Cell(self, 0))
-    }
-
-    fn copy(&self, place: u32) -> Value {
-        match self.tape.kind(place) {
-            CellKind::Null => Value::Null,
-            CellKind::False => Value::Bool(false),
-            CellKind::True => Value::Bool(true),
-            CellKind::Number => number(self.tape.text(place)),
-            CellKind::String => Value::String(self.tape.text(place).to_owned()),
-            CellKind::Array => {
-                let mut items = Vec::with_capacity(self.tape.length(place) as usize);
-                let mut at = place + 1;
-                for _ in 0..self.tape.length(place) {
-                    items.push(self.copy(at));
-                    at = self.tape.next(at);
-                }
-                Value::Array(items)
-            }
-            CellKind::Object => {
-                let mut members = Map::with_capacity(self.tape.length(place) as usize);
-                let mut key = place + 1;
-                for _ in 0..self.tape.length(place) {
-                    members.insert(self.tape.text(key).to_owned(), self.copy(key + 1));
-                    key = self.tape.next(key + 1);
-                }
-                Value::Object(members)
-            }
-        }
-    }
-
-    /// The value whose cell this is: the same steps that lead to the cell lead to the value.
-    fn value_at(&self, wanted: u32) -> &Value {
-        if wanted == 0 {
-            return self.whole.get_or_init(|| self.copy(0));
-        }
-        let Some((index, mut place)) = self.child(0, wanted) else {
-            return &NULL;
-        };
-        let parts = self.parts.get_or_init(|| {
-            let count = self.tape.length(0);
-            (0..count).map(|_| OnceLock::new()).collect()
-        });
-        let Some(part) = parts.get(index) else {
-            return &NULL;
-        };
-        let mut value = part.get_or_init(|| self.copy(place));
-        while place != wanted {
-            let Some((index, child)) = self.child(place, wanted) else {
-                return &NULL;
-            };
-            let inside = match value {
-                Value::Object(members) => members.values().nth(index),
-                Value::Array(items) => items.get(index),
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-            };
-            (place, value) = (child, inside.unwrap_or(&NULL));
-        }
-        value
-    }
-
-    /// The member or element in which the wanted cell lies, counted from 0, and its place.
-    fn child(&self, of: u32, wanted: u32) -> Option<(usize, u32)> {
-        // Before the value of a member stands its key.
-        let keys = match self.tape.kind(of) {
-            CellKind::Object => 1,
-            CellKind::Array => 0,
-            _ => return None,
-        };
-        let mut at = of + 1 + keys;
-        for index in 0..self.tape.length(of) {
-            let next = self.tape.next(at);
-            if wanted < next {
-                return Some((index as usize, at));
-            }
-            at = next + keys;
-        }
-        None
-    }
-}
-
-/// The number with all its digits; "-0" keeps its sign.
-fn number(text: &str) -> Value {
-    if text != "-0"
-        && let Ok(small) = text.parse::<i64>()
-    {
-        return small.into();
-    }
-    text.parse().map_or(Value::Null, Value::Number)
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::document::Document;
 use crate::json::parse_json;
-use crate::view::Document;
+use crate::view::Json;
 
 /// The value that the tape stands for.
 fn value(text: &str) -> Option<Value> {
     let document = Document::new(Tape::read(text, Batch::IsData)?);
-    Some(document.root().to_value())
+    Some(Json::root(&document).to_value())
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::tape::Batch;
+use crate::tape::{Batch, Tape};
 
 fn document(text: &str) -> Document {
     Document::new(Tape::read(text, Batch::IsData).unwrap())
@@ -59,25 +59,21 @@ fn a_text_looks_like_the_value_it_stands_for() {
     let text = text();
     let document = document(&text);
     let value: Value = serde_json::from_str(&text).unwrap();
-    assert_same(document.root(), Json::from(&value));
-    assert_eq!(document.root().value().to_string(), text);
+    assert_same(Json::root(&document), Json::from(&value));
+    assert_eq!(Json::root(&document).value().to_string(), text);
 }
 
 #[test]
 fn looking_makes_no_value() {
     let document = document(&text());
-    let root = document.root();
+    let root = Json::root(&document);
     let deep = root
         .get("o")
         .and_then(|o| o.get("b"))
         .and_then(|b| b.get("c"));
     assert_eq!(deep.and_then(Json::as_str), Some("d"));
     assert_eq!(root.get("wide").unwrap().to_value()["k39"], json!([39]));
-    let made = |document: &Document| {
-        let parts = document.parts.get().map_or(&[][..], |parts| parts);
-        parts.iter().filter(|part| part.get().is_some()).count()
-    };
-    assert_eq!(made(&document), 0);
+    assert_eq!(document.made(), 0);
     assert_eq!(
         root.get("l").unwrap().value(),
         &json!([1, [2, {"a": []}], {}])
@@ -87,8 +83,7 @@ fn looking_makes_no_value() {
         .and_then(|l| l.element(1))
         .and_then(|l| l.element(1));
     assert_eq!(inner.unwrap().value(), &json!({"a": []}));
-    assert_eq!(made(&document), 1);
-    assert!(document.whole.get().is_none());
+    assert_eq!(document.made(), 1);
 }
 
 #[test]
