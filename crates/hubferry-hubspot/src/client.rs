@@ -1,9 +1,10 @@
 //! The client: a call in, exactly one outcome per step back, however it went.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use reqwest::Method;
+use reqwest::{Method, Url};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +17,7 @@ use crate::outcome::{Cause, Hold, Reply};
 use crate::paths::{Addresses, Parts, Route};
 use crate::probe::{self, AccountInfo, ProbeError};
 use crate::settings::ClientSettings;
-use crate::token::{TokenError, Tokens};
+use crate::token::{Credentials, TokenError, Tokens};
 use crate::transport::{Ask, ClientError, Transport, Trouble};
 
 /// Calls of endpoints that take this many inputs have the time of a batch.
@@ -27,6 +28,7 @@ const LARGE_BATCH: usize = 100;
 pub struct Client {
     transport: Transport,
     tokens: Tokens,
+    is_disconnected: AtomicBool,
     addresses: Addresses,
     timeouts: Timeouts,
 }
@@ -72,7 +74,13 @@ impl Client {
         let token_url = addresses.url(Route::Token, Parts::default());
         Ok(Self {
             transport,
-            tokens: Tokens::new(settings.auth, token_url, settings.timeout_single),
+            tokens: Tokens::new(
+                settings.auth,
+                settings.tokens,
+                token_url,
+                settings.timeout_single,
+            ),
+            is_disconnected: AtomicBool::new(false),
             addresses,
             timeouts: Timeouts {
                 single: settings.timeout_single,
@@ -150,11 +158,34 @@ impl Client {
             body: None,
             timeout: self.timeouts.single,
         };
-        let host = self.host();
-        match self.authorized(&ask, stop).await {
-            Ok(answer) => probe::read(&host, &answer),
-            Err(none) => Err(none.probe_error(host)),
+        let answer = self.exchanged(&ask, stop).await?;
+        probe::read(&self.host(), &answer)
+    }
+
+    /// Cuts the connection: from now on nothing is sent with it, and every call is held. Calls in flight come back as they
+    /// will.
+    pub fn disconnect(&self) {
+        self.is_disconnected.store(true, Ordering::Release);
+    }
+
+    /// Lets calls go again after [`Client::disconnect`], with the grant that the store has now.
+    pub async fn reconnect(&self) {
+        self.tokens.forget_failures().await;
+        self.is_disconnected.store(false, Ordering::Release);
+    }
+
+    /// Whether the connection was cut here.
+    #[must_use]
+    pub fn is_disconnected(&self) -> bool {
+        self.is_disconnected.load(Ordering::Acquire)
+    }
+
+    fn check_connected(&self) -> Result<(), NoAnswer> {
+        if self.is_disconnected() {
+            let message = "the connection was cut by an operator: reconnect it".to_owned();
+            return Err(NoAnswer::Token(TokenError::Revoked { message }));
         }
+        Ok(())
     }
 
     /// Opens a connection, so that the first call does not wait for TLS. It carries no token and counts against no
@@ -172,6 +203,7 @@ impl Client {
 
     /// One exchange with a token, repeated once with another when the first is refused.
     async fn authorized(&self, ask: &Ask, stop: &CancellationToken) -> Result<Answer, NoAnswer> {
+        self.check_connected()?;
         let bearer = self.tokens.current(&self.transport, stop).await?;
         let answer = self
             .transport
@@ -184,6 +216,7 @@ impl Client {
             .tokens
             .instead_of(&bearer, &self.transport, stop)
             .await?;
+        self.check_connected()?;
         match other {
             Some(bearer) => Ok(self
                 .transport
@@ -193,7 +226,36 @@ impl Client {
         }
     }
 
-    fn host(&self) -> String {
+    /// One exchange, beside any limiter.
+    pub(crate) async fn exchanged(
+        &self,
+        ask: &Ask,
+        stop: &CancellationToken,
+    ) -> Result<Answer, ProbeError> {
+        let answer = self.authorized(ask, stop).await;
+        answer.map_err(|none| none.probe_error(self.host()))
+    }
+
+    /// What the client signs in with now.
+    pub(crate) async fn credentials(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<Credentials, ProbeError> {
+        let credentials = self.tokens.credentials(&self.transport, stop).await;
+        credentials.map_err(|error| NoAnswer::Token(error).probe_error(self.host()))
+    }
+
+    /// The address of a route.
+    pub(crate) fn url(&self, route: Route, parts: Parts<'_>) -> Url {
+        self.addresses.url(route, parts)
+    }
+
+    /// How long a single thing may take.
+    pub(crate) const fn patience(&self) -> std::time::Duration {
+        self.timeouts.single
+    }
+
+    pub(crate) fn host(&self) -> String {
         let url = self.addresses.base();
         let host = url.host_str().unwrap_or_default();
         url.port()
@@ -219,6 +281,7 @@ impl NoAnswer {
             Self::Trouble(Trouble::Failed(_)) => "failed",
             Self::Trouble(Trouble::Redirected { .. }) => "redirected",
             Self::Token(TokenError::Refused { .. }) => "token refused",
+            Self::Token(TokenError::Revoked { .. }) => "disconnected",
             Self::Token(TokenError::Passing { .. }) => "token endpoint failed",
             Self::Trouble(Trouble::Stopped) | Self::Token(TokenError::Stopped) => "stopped",
         }
@@ -236,7 +299,7 @@ impl NoAnswer {
                 );
                 answer::portal_held(call, Hold::Config { message })
             }
-            Self::Token(TokenError::Refused { message }) => {
+            Self::Token(TokenError::Refused { message } | TokenError::Revoked { message }) => {
                 answer::portal_held(call, Hold::Auth { message })
             }
             Self::Token(TokenError::Passing { cause, after }) => {
@@ -250,7 +313,9 @@ impl NoAnswer {
             Self::Trouble(Trouble::Stopped) | Self::Token(TokenError::Stopped) => {
                 ProbeError::Stopped
             }
-            Self::Token(TokenError::Refused { message }) => ProbeError::Unauthorized { message },
+            Self::Token(TokenError::Refused { message } | TokenError::Revoked { message }) => {
+                ProbeError::Unauthorized { message }
+            }
             Self::Trouble(Trouble::Redirected {
                 status,
                 host: target,

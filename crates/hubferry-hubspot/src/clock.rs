@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-/// Now; only dates in `Retry-After` are compared with it.
+/// Now: what dates in `Retry-After` and the lives of tokens shared between machines are compared with.
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }

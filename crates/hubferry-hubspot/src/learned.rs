@@ -73,7 +73,8 @@ pub(crate) fn definition(shown: &Value) -> Option<EventDefinition> {
     })
 }
 
-fn event_property(shown: &Value) -> Option<EventPropertyInfo> {
+/// A property of an event definition, archived or not.
+pub(crate) fn event_property(shown: &Value) -> Option<EventPropertyInfo> {
     let name = text(shown, "name").filter(|name| !name.is_empty())?;
     let kind = text(shown, "type").unwrap_or_default();
     let field = text(shown, "fieldType").unwrap_or_default();

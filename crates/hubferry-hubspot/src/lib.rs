@@ -13,7 +13,12 @@ mod secret;
 mod settings;
 
 mod client;
+mod directory;
+mod grant;
+mod login;
 mod probe;
+mod scopes;
+mod store;
 mod token;
 mod transport;
 
@@ -41,14 +46,21 @@ pub use call::{
     OccurrenceInput, ReadInput, Request, SearchInput, StepId, UpdateInput, UpsertInput,
 };
 pub use client::{Client, Prepared};
+pub use directory::{
+    AssociationLabel, DailyUsage, Directory, DirectoryError, EventEntry, EventPropertyEntry,
+    ListEntry, ObjectSchema, PropertyEntry, PropertyGroup, TokenInfo,
+};
+pub use login::{Login, LoginError, NewGrant};
 pub use outcome::{
     Answers, Cause, Code, Daily, Done, ErrorClass, Fact, Found, Hold, HoldScope, Outcome, Refusal,
     Rejection, Reply, Resume, Window,
 };
 pub use probe::{AccountInfo, PortalId, ProbeError};
+pub use scopes::AnyScope;
 pub use secret::Secret;
 pub use settings::{
     ApiVersion, Auth, BaseUrl, BaseUrlError, ClientSettings, EventsPrefix, InvalidPrefix,
     UnknownVersion,
 };
+pub use store::{Lease, StoreError, StoreFuture, StoredAccess, StoredGrant, TokenStore};
 pub use transport::ClientError;

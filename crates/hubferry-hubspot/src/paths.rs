@@ -27,8 +27,15 @@ pub(crate) enum Route {
     Lists,
     ListByName,
     ListMembers,
+    ListSearch,
+    Groups,
+    Labels,
+    Schemas,
     Token,
+    Introspect,
+    PrivateToken,
     Account,
+    DailyUsage,
 }
 
 /// The parts of a path that come from data.
@@ -87,6 +94,14 @@ const fn templates(route: Route) -> (&'static str, &'static str) {
             "crm/v3/lists/{name}/memberships/add-and-remove",
             "crm/lists/{V}/{name}/memberships/add-and-remove",
         ),
+        Route::ListSearch => ("crm/v3/lists/search", "crm/lists/{V}/search"),
+        Route::Groups => ("crm/v3/properties/{object}/groups", "crm/properties/{V}/{object}/groups"),
+        Route::Labels => ("crm/v4/associations/{from}/{to}/labels", "crm/associations/{V}/{from}/{to}/labels"),
+        Route::Schemas => ("crm-object-schemas/v3/schemas", "crm-object-schemas/{V}/schemas"),
+        Route::Introspect => ("oauth/v3/token/introspect", "oauth/{V}/token/introspect"),
+        // The tokens of private apps and service keys are older than the versions and have one address.
+        Route::PrivateToken => ("oauth/v2/private-apps/get/access-token-info", "oauth/v2/private-apps/get/access-token-info"),
+        Route::DailyUsage => ("account-info/v3/api-usage/daily/private-apps", "account-info/{V}/api-usage/daily/private-apps"),
         Route::Token => ("oauth/v1/token", "oauth/{V}/token"),
         Route::Account => ("account-info/v3/details", "account-info/{V}/details"),
     }

@@ -35,6 +35,13 @@ fn every_route_has_its_path_in_every_version() {
         (Route::Lists, "/crm/lists/2026-03", "/crm/v3/lists"),
         (Route::ListByName, "/crm/lists/2026-03/object-type-id/companies/name/contacts", "/crm/v3/lists/object-type-id/companies/name/contacts"),
         (Route::ListMembers, "/crm/lists/2026-03/contacts/memberships/add-and-remove", "/crm/v3/lists/contacts/memberships/add-and-remove"),
+        (Route::ListSearch, "/crm/lists/2026-03/search", "/crm/v3/lists/search"),
+        (Route::Groups, "/crm/properties/2026-03/companies/groups", "/crm/v3/properties/companies/groups"),
+        (Route::Labels, "/crm/associations/2026-03/companies/contacts/labels", "/crm/v4/associations/companies/contacts/labels"),
+        (Route::Schemas, "/crm-object-schemas/2026-03/schemas", "/crm-object-schemas/v3/schemas"),
+        (Route::Introspect, "/oauth/2026-03/token/introspect", "/oauth/v3/token/introspect"),
+        (Route::PrivateToken, "/oauth/v2/private-apps/get/access-token-info", "/oauth/v2/private-apps/get/access-token-info"),
+        (Route::DailyUsage, "/account-info/2026-03/api-usage/daily/private-apps", "/account-info/v3/api-usage/daily/private-apps"),
         (Route::Token, "/oauth/2026-03/token", "/oauth/v1/token"),
         (Route::Account, "/account-info/2026-03/details", "/account-info/v3/details"),
     ];

@@ -88,6 +88,17 @@ pub enum ProbeError {
 
 /// Reads the answer of the account endpoint.
 pub(crate) fn read(host: &str, answer: &Answer) -> Result<AccountInfo, ProbeError> {
+    if !(200..300).contains(&answer.status) {
+        return Err(refusal(host, answer));
+    }
+    account(&answer.body).ok_or_else(|| ProbeError::Unexpected {
+        host: host.to_owned(),
+        detail: "the account's details are not in the answer".to_owned(),
+    })
+}
+
+/// What an answer means that is no success.
+pub(crate) fn refusal(host: &str, answer: &Answer) -> ProbeError {
     let status = answer.status;
     let words = || {
         let failure = Failure::of_call(status, None, &answer.body);
@@ -98,17 +109,13 @@ pub(crate) fn read(host: &str, answer: &Answer) -> Result<AccountInfo, ProbeErro
         }
     };
     match status {
-        200..=299 => account(&answer.body).ok_or_else(|| ProbeError::Unexpected {
-            host: host.to_owned(),
-            detail: "the account's details are not in the answer".to_owned(),
-        }),
-        401 => Err(ProbeError::Unauthorized { message: words() }),
-        403 => Err(ProbeError::Forbidden { message: words() }),
-        408 | 423 | 429 | 477 | 500..=599 => Err(ProbeError::Passing { status }),
-        _ => Err(ProbeError::Unexpected {
+        401 => ProbeError::Unauthorized { message: words() },
+        403 => ProbeError::Forbidden { message: words() },
+        408 | 423 | 429 | 477 | 500..=599 => ProbeError::Passing { status },
+        _ => ProbeError::Unexpected {
             host: host.to_owned(),
             detail: format!("status {status}"),
-        }),
+        },
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use reqwest::Url;
 
 use crate::secret::Secret;
+use crate::store::TokenStore;
 
 /// Everything a client needs to know.
 #[derive(Clone, Debug)]
@@ -21,6 +22,9 @@ pub struct ClientSettings {
     pub events_prefix: Option<EventsPrefix>,
     /// How to sign in.
     pub auth: Auth,
+    /// Where the OAuth grant is kept that the workers of a fleet share; without it, in this client alone. What it holds wins
+    /// over the refresh token of [`ClientSettings::auth`].
+    pub tokens: Option<Arc<dyn TokenStore>>,
     /// How long a call that carries one thing may take, its connection included.
     pub timeout_single: Duration,
     /// How long a batch may take, its connection included.
@@ -38,6 +42,7 @@ impl ClientSettings {
             version: ApiVersion::default(),
             events_prefix: None,
             auth,
+            tokens: None,
             timeout_single: Duration::from_secs(10),
             timeout_batch: Duration::from_secs(30),
             // 100 calls in ten seconds at a second each are ten calls in flight; the rest is head room.
@@ -57,7 +62,7 @@ pub enum Auth {
         client_id: String,
         /// The app's secret.
         client_secret: Secret,
-        /// What the account's owner granted.
+        /// What the account's owner granted; empty when only a store has it.
         refresh_token: Secret,
     },
 }

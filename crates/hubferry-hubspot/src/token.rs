@@ -1,32 +1,36 @@
-//! The token of a call: a private app's own, or an OAuth access token that is renewed before it expires, by one caller
-//! at a time (hubspot-api.md §11).
+//! The token of a call: a private app's own, or an OAuth access token that is renewed before it expires, by one worker of
+//! the fleet at a time (hubspot-api.md §11, actions.md §1).
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use reqwest::{Method, Url};
-use serde_json::Value;
+use jiff::Timestamp;
+use reqwest::Url;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::answer::Answer;
-use crate::headers;
-use crate::json::text;
+use crate::clock;
+pub(crate) use crate::grant::TokenError;
+use crate::grant::{self, Granted};
 use crate::outcome::Cause;
 use crate::secret::Secret;
 use crate::settings::Auth;
-use crate::transport::{Ask, Transport, Trouble};
-use crate::words::clean;
+use crate::store::{Lease, LocalTokens, StoreError, StoredAccess, StoredGrant, TokenStore};
+use crate::transport::Transport;
 
-/// How long a token lives when the answer does not say (hubspot-api.md §11).
-const DEFAULT_LIFE: Duration = Duration::from_secs(1_800);
-/// The longest life that is believed; it keeps the arithmetic of instants safe.
-const MAX_LIFE: Duration = Duration::from_secs(24 * 3_600);
 /// How long after a failed renewal the next one is tried, so that a broken token endpoint is not stormed.
 const PAUSE: Duration = Duration::from_secs(5);
 /// The same after a refusal, which only a person can change (fleet.md iv.1).
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
+/// How old the view of a shared store may be: so long a disconnection or another worker's token may go unnoticed.
+const VIEW_AGE: Duration = Duration::from_secs(5);
+/// How often the store is looked at while another worker renews.
+const LOOK: Duration = Duration::from_millis(200);
+/// How much longer than the exchange a lease lasts, for saving what it brought.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+/// The part of its life after which a token is renewed.
+const RENEWED_AFTER: f64 = 0.8;
 
 /// Where the tokens of calls come from.
 #[derive(Debug)]
@@ -39,21 +43,17 @@ pub(crate) enum Tokens {
 #[derive(Clone, Debug)]
 pub(crate) struct Bearer {
     pub(crate) secret: Secret,
-    generation: u64,
+    version: u64,
 }
 
-/// Why there is no token.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum TokenError {
-    /// HubSpot does not grant one: somebody has to act.
-    Refused { message: String },
-    /// The token endpoint is in trouble.
-    Passing {
-        cause: Cause,
-        after: Option<Duration>,
+/// What a client signs in with.
+pub(crate) enum Credentials {
+    Private(Secret),
+    OAuth {
+        client_id: String,
+        client_secret: Secret,
+        access: Secret,
     },
-    /// The caller stopped waiting.
-    Stopped,
 }
 
 /// An app's grant and the access token made from it.
@@ -63,19 +63,27 @@ pub(crate) struct OAuth {
     timeout: Duration,
     client_id: String,
     client_secret: Secret,
+    store: Arc<dyn TokenStore>,
+    /// Whether other workers see the store.
+    shared: bool,
     // Held across the exchange on purpose: whoever waits here wants the token that the exchange brings.
-    grant: Mutex<Grant>,
+    known: Mutex<Known>,
 }
 
+/// What this worker knows of the grant.
 #[derive(Debug)]
-struct Grant {
-    refresh_token: Secret,
+struct Known {
+    grant: StoredGrant,
     access: Option<Access>,
-    generation: u64,
+    /// When the store was looked at last.
+    seen_at: Option<Instant>,
+    /// The grant could not be saved: it is newer than what the store has.
+    unsaved: bool,
     /// The last renewal failed: why, and until when it is not tried again.
     failed: Option<(TokenError, Instant)>,
 }
 
+/// The access token on this worker's own clock.
 #[derive(Debug)]
 struct Access {
     secret: Secret,
@@ -84,7 +92,13 @@ struct Access {
 }
 
 impl Tokens {
-    pub(crate) fn new(auth: Auth, url: Url, timeout: Duration) -> Self {
+    /// `store` is what the fleet shares; without one the grant lives and ends with this client.
+    pub(crate) fn new(
+        auth: Auth,
+        store: Option<Arc<dyn TokenStore>>,
+        url: Url,
+        timeout: Duration,
+    ) -> Self {
         match auth {
             Auth::Private(token) => Self::Private(token),
             Auth::OAuth {
@@ -96,12 +110,9 @@ impl Tokens {
                 timeout,
                 client_id,
                 client_secret,
-                grant: Mutex::new(Grant {
-                    refresh_token,
-                    access: None,
-                    generation: 0,
-                    failed: None,
-                }),
+                shared: store.is_some(),
+                store: store.unwrap_or_else(|| Arc::new(LocalTokens::default())),
+                known: Mutex::new(Known::of(StoredGrant::new(refresh_token))),
             })),
         }
     }
@@ -115,7 +126,7 @@ impl Tokens {
         match self {
             Self::Private(token) => Ok(Bearer {
                 secret: token.clone(),
-                generation: 0,
+                version: 0,
             }),
             Self::OAuth(oauth) => oauth.current(transport, stop).await,
         }
@@ -133,6 +144,31 @@ impl Tokens {
             Self::OAuth(oauth) => oauth.instead_of(refused, transport, stop).await.map(Some),
         }
     }
+
+    /// What the client signs in with now.
+    pub(crate) async fn credentials(
+        &self,
+        transport: &Transport,
+        stop: &CancellationToken,
+    ) -> Result<Credentials, TokenError> {
+        match self {
+            Self::Private(token) => Ok(Credentials::Private(token.clone())),
+            Self::OAuth(oauth) => Ok(Credentials::OAuth {
+                client_id: oauth.client_id.clone(),
+                client_secret: oauth.client_secret.clone(),
+                access: oauth.current(transport, stop).await?.secret,
+            }),
+        }
+    }
+
+    /// Looks at the store anew with the next call, whatever failed before.
+    pub(crate) async fn forget_failures(&self) {
+        if let Self::OAuth(oauth) = self {
+            let mut known = oauth.known.lock().await;
+            known.failed = None;
+            known.seen_at = None;
+        }
+    }
 }
 
 impl OAuth {
@@ -141,15 +177,20 @@ impl OAuth {
         transport: &Transport,
         stop: &CancellationToken,
     ) -> Result<Bearer, TokenError> {
-        let mut grant = self.grant.lock().await;
+        let mut known = self.known.lock().await;
         let now = Instant::now();
-        if let Some(bearer) = grant.usable(now, |access| access.renew_at) {
+        if known.is_view_old(now) {
+            self.look(&mut known, now).await;
+        }
+        known.check()?;
+        if let Some(bearer) = known.usable(now, |access| access.renew_at) {
             return Ok(bearer);
         }
-        match self.renew(&mut grant, now, transport, stop).await {
+        match self.renew(&mut known, now, transport, stop).await {
             Ok(bearer) => Ok(bearer),
+            Err(error @ TokenError::Revoked { .. }) => Err(error),
             // Four fifths of its life are over, but it still works.
-            Err(error) => grant
+            Err(error) => known
                 .usable(Instant::now(), |access| access.expires_at)
                 .ok_or(error),
         }
@@ -161,151 +202,279 @@ impl OAuth {
         transport: &Transport,
         stop: &CancellationToken,
     ) -> Result<Bearer, TokenError> {
-        let mut grant = self.grant.lock().await;
+        let mut known = self.known.lock().await;
         let now = Instant::now();
-        if grant.generation == refused.generation {
-            grant.access = None;
+        self.look(&mut known, now).await;
+        known.check()?;
+        if known.grant.version == refused.version {
+            known.access = None;
         }
-        if let Some(bearer) = grant.usable(now, |access| access.expires_at) {
+        if let Some(bearer) = known.usable(now, |access| access.expires_at) {
             return Ok(bearer);
         }
-        self.renew(&mut grant, now, transport, stop).await
+        self.renew(&mut known, now, transport, stop).await
+    }
+
+    /// Takes from the store what is new there, or brings it what could not be saved before. A store that fails changes
+    /// nothing.
+    async fn look(&self, known: &mut Known, now: Instant) {
+        known.seen_at = Some(now);
+        let stored = match self.store.load().await {
+            Ok(stored) => stored,
+            Err(error) => return warn(&error),
+        };
+        let version = known.grant.version;
+        let is_stale = |stored: &StoredGrant| known.unsaved && stored.version < version;
+        match stored {
+            Some(grant) if grant.version != version && !is_stale(&grant) => known.adopt(grant, now),
+            _ if known.unsaved => self.save_late(known).await,
+            _ => {}
+        }
+    }
+
+    async fn save_late(&self, known: &mut Known) {
+        match self.store.lease(LEASE_MARGIN).await {
+            Ok(Some(lease)) => {
+                self.save(known, Some(&lease)).await;
+                self.release(lease).await;
+            }
+            Ok(None) => {}
+            Err(error) => warn(&error),
+        }
+    }
+
+    async fn release(&self, lease: Lease) {
+        if let Err(error) = self.store.release(lease).await {
+            warn(&error);
+        }
     }
 
     async fn renew(
         &self,
-        grant: &mut Grant,
+        known: &mut Known,
         now: Instant,
         transport: &Transport,
         stop: &CancellationToken,
     ) -> Result<Bearer, TokenError> {
-        if let Some((error, until)) = &grant.failed
+        if let Some((error, until)) = &known.failed
             && now < *until
         {
             return Err(error.clone());
         }
-        let ask = self.ask(&grant.refresh_token);
-        match granted(transport.exchange(&ask, None, stop).await) {
-            Ok(granted) => Ok(grant.take(granted, now)),
-            Err(error) => {
-                grant.remember(&error);
-                Err(error)
+        let before = known.grant.version;
+        let lease = match self.lease(known, stop).await? {
+            Turn::Ours(lease) => lease,
+            // Another worker was faster.
+            Turn::Theirs => return known.usable_now().ok_or(PASSING),
+        };
+        if lease.is_some() {
+            self.look(known, now).await;
+        }
+        let is_new = known.grant.version != before;
+        let renewed = match known.usable_now().filter(|_| is_new) {
+            Some(bearer) => Ok(bearer),
+            None => match known.check() {
+                Ok(()) => self.exchange(known, lease.as_ref(), transport, stop).await,
+                Err(error) => Err(error),
+            },
+        };
+        if let Some(lease) = lease {
+            self.release(lease).await;
+        }
+        renewed
+    }
+
+    /// The right to renew, once no other worker has it. A store that fails stops nobody: HubSpot lets several workers
+    /// renew one grant (hubspot-api.md §11.1), it is only not wanted.
+    async fn lease(&self, known: &mut Known, stop: &CancellationToken) -> Result<Turn, TokenError> {
+        let life = self.timeout + LEASE_MARGIN;
+        let before = known.grant.version;
+        let give_up_at = Instant::now() + life;
+        loop {
+            match self.store.lease(life).await {
+                Ok(Some(lease)) => return Ok(Turn::Ours(Some(lease))),
+                Ok(None) if Instant::now() >= give_up_at => return Err(PASSING),
+                Ok(None) => {}
+                Err(error) => {
+                    warn(&error);
+                    return Ok(Turn::Ours(None));
+                }
+            }
+            // The token in use may still work while another worker renews it.
+            if known.usable_now().is_some() {
+                return Ok(Turn::Theirs);
+            }
+            tokio::select! {
+                // Whichever ends the wait, the store is asked again or not at all.
+                () = tokio::time::sleep(LOOK) => {}
+                () = stop.cancelled() => return Err(TokenError::Stopped),
+            }
+            self.look(known, Instant::now()).await;
+            known.check()?;
+            if known.grant.version != before && known.usable_now().is_some() {
+                return Ok(Turn::Theirs);
             }
         }
     }
 
-    fn ask(&self, refresh_token: &Secret) -> Ask {
-        let mut form = Url::parse("form:").expect("a literal URL parses");
-        form.query_pairs_mut()
-            .append_pair("grant_type", "refresh_token")
-            .append_pair("client_id", &self.client_id)
-            .append_pair("client_secret", self.client_secret.expose())
-            .append_pair("refresh_token", refresh_token.expose());
-        let body = Bytes::from(form.query().unwrap_or_default().to_owned());
-        Ask {
-            method: Method::POST,
-            url: self.url.clone(),
-            body: Some((body, "application/x-www-form-urlencoded")),
-            timeout: self.timeout,
+    async fn exchange(
+        &self,
+        known: &mut Known,
+        lease: Option<&Lease>,
+        transport: &Transport,
+        stop: &CancellationToken,
+    ) -> Result<Bearer, TokenError> {
+        if known.grant.refresh_token.expose().is_empty() {
+            let message = "no account is connected: sign in first".to_owned();
+            return Err(known.remember(TokenError::Refused { message }));
+        }
+        let asked_at = Instant::now();
+        let pairs = [
+            ("grant_type", "refresh_token"),
+            ("client_id", self.client_id.as_str()),
+            ("client_secret", self.client_secret.expose()),
+            ("refresh_token", known.grant.refresh_token.expose()),
+        ];
+        let ask = grant::ask(&self.url, self.timeout, &pairs);
+        match grant::granted(transport.exchange(&ask, None, stop).await) {
+            Ok(granted) => {
+                let bearer = known.take(granted, asked_at);
+                self.save(known, lease).await;
+                Ok(bearer)
+            }
+            Err(error) => {
+                if let (TokenError::Revoked { message }, true) = (&error, self.shared) {
+                    known.grant.disconnected = Some(message.clone());
+                    known.grant.version += 1;
+                    known.access = None;
+                    self.save(known, lease).await;
+                }
+                Err(known.remember(error))
+            }
+        }
+    }
+
+    async fn save(&self, known: &mut Known, lease: Option<&Lease>) {
+        let Some(lease) = lease else {
+            known.unsaved = true;
+            return;
+        };
+        let saved = self.store.save(lease, &known.grant).await;
+        known.unsaved = saved.is_err();
+        if let Err(error) = saved {
+            warn(&error);
         }
     }
 }
 
-impl Grant {
+/// Whose turn it is to renew.
+enum Turn {
+    /// Ours; without a lease when the store failed.
+    Ours(Option<Lease>),
+    /// Another worker's.
+    Theirs,
+}
+
+/// Another worker should have renewed the token and has not.
+const PASSING: TokenError = TokenError::Passing {
+    cause: Cause::Timeout,
+    after: None,
+};
+
+fn warn(error: &StoreError) {
+    tracing::warn!(%error, "the token store failed");
+}
+
+impl Known {
+    const fn of(grant: StoredGrant) -> Self {
+        Self {
+            grant,
+            access: None,
+            seen_at: None,
+            unsaved: false,
+            failed: None,
+        }
+    }
+
+    fn is_view_old(&self, now: Instant) -> bool {
+        self.seen_at.is_none_or(|at| now >= at + VIEW_AGE)
+    }
+
+    /// Whether anything may be sent at all.
+    fn check(&self) -> Result<(), TokenError> {
+        match &self.grant.disconnected {
+            None => Ok(()),
+            Some(message) => Err(TokenError::Revoked {
+                message: message.clone(),
+            }),
+        }
+    }
+
+    fn usable_now(&self) -> Option<Bearer> {
+        self.usable(Instant::now(), |access| access.expires_at)
+    }
+
     fn usable(&self, now: Instant, until: impl Fn(&Access) -> Instant) -> Option<Bearer> {
         let access = self.access.as_ref().filter(|access| now < until(access))?;
         Some(Bearer {
             secret: access.secret.clone(),
-            generation: self.generation,
+            version: self.grant.version,
         })
+    }
+
+    /// Takes what another worker or a person has saved.
+    fn adopt(&mut self, grant: StoredGrant, now: Instant) {
+        let wall = clock::now();
+        let left =
+            |until: Timestamp| Duration::try_from(until.duration_since(wall)).unwrap_or_default();
+        self.access = grant.access.as_ref().map(|access| Access {
+            secret: access.token.clone(),
+            renew_at: now + left(access.renew_at),
+            expires_at: now + left(access.expires_at),
+        });
+        self.grant = grant;
+        self.failed = None;
+        self.unsaved = false;
     }
 
     /// Counts a token's life from before it was asked for, so that it is never believed longer than it lives.
     fn take(&mut self, granted: Granted, asked_at: Instant) -> Bearer {
-        self.generation += 1;
+        let renewed_after = granted.life.mul_f64(RENEWED_AFTER);
+        let asked_ago = asked_at.elapsed();
+        let wall = clock::now();
+        let until = |after: Duration| {
+            let left = after.saturating_sub(asked_ago);
+            wall.checked_add(left).unwrap_or(wall)
+        };
         self.failed = None;
         if let Some(rotated) = granted.refresh_token {
-            self.refresh_token = rotated;
+            self.grant.refresh_token = rotated;
         }
+        self.grant.version += 1;
+        self.grant.disconnected = None;
+        self.grant.access = Some(StoredAccess {
+            token: granted.access_token.clone(),
+            renew_at: until(renewed_after),
+            expires_at: until(granted.life),
+        });
         self.access = Some(Access {
             secret: granted.access_token.clone(),
-            renew_at: asked_at + granted.life.mul_f64(0.8),
+            renew_at: asked_at + renewed_after,
             expires_at: asked_at + granted.life,
         });
         Bearer {
             secret: granted.access_token,
-            generation: self.generation,
+            version: self.grant.version,
         }
     }
 
-    fn remember(&mut self, error: &TokenError) {
-        let pause = match error {
-            TokenError::Refused { .. } => REFUSED_PAUSE,
+    fn remember(&mut self, error: TokenError) -> TokenError {
+        let pause = match &error {
+            TokenError::Refused { .. } | TokenError::Revoked { .. } => REFUSED_PAUSE,
             TokenError::Passing { after, .. } => after.map_or(PAUSE, |after| after.max(PAUSE)),
-            TokenError::Stopped => return,
+            TokenError::Stopped => return error,
         };
         self.failed = Some((error.clone(), Instant::now() + pause));
-    }
-}
-
-struct Granted {
-    access_token: Secret,
-    refresh_token: Option<Secret>,
-    life: Duration,
-}
-
-/// Reads the token endpoint's answer. 429, 477 and 5xx pass, whatever their bodies say (hubspot-api.md §11.1).
-fn granted(answer: Result<Answer, Trouble>) -> Result<Granted, TokenError> {
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(Trouble::Stopped) => return Err(TokenError::Stopped),
-        Err(Trouble::Failed(cause)) => return Err(TokenError::Passing { cause, after: None }),
-        Err(Trouble::Redirected { status, host }) => {
-            let message = format!("the token endpoint redirects to {host} (status {status})");
-            return Err(TokenError::Refused { message });
-        }
-    };
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    match answer.status {
-        200..=299 => grant_of(&body).ok_or(TokenError::Passing {
-            cause: Cause::Broken,
-            after: None,
-        }),
-        status @ (408 | 423 | 429 | 477 | 500..=599) => Err(TokenError::Passing {
-            cause: Cause::Server(status),
-            after: headers::retry_after(&answer.headers, crate::clock::now()),
-        }),
-        status => Err(TokenError::Refused {
-            message: refusal(status, &body),
-        }),
-    }
-}
-
-fn grant_of(body: &Value) -> Option<Granted> {
-    let life = text(body, "expires_in")
-        .and_then(|seconds| seconds.parse().ok())
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .unwrap_or(DEFAULT_LIFE);
-    Some(Granted {
-        access_token: secret(body, "access_token")?,
-        refresh_token: secret(body, "refresh_token"),
-        life: life.min(MAX_LIFE),
-    })
-}
-
-/// A token is visible ASCII; anything else could not be sent.
-fn secret(body: &Value, key: &str) -> Option<Secret> {
-    let token = text(body, key)?;
-    let sound = !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
-    sound.then(|| Secret::new(&token))
-}
-
-fn refusal(status: u16, body: &Value) -> String {
-    let code = text(body, "status").or_else(|| text(body, "error"));
-    let words = text(body, "message").or_else(|| text(body, "error_description"));
-    let told: Vec<String> = code.into_iter().chain(words).collect();
-    match told.is_empty() {
-        true => format!("the token endpoint answered {status}"),
-        false => clean(&told.join(": "), &[]),
+        error
     }
 }

@@ -5,6 +5,8 @@
     reason = "helpers of tests fail the test"
 )]
 
+mod directory;
+mod oauth;
 mod requests;
 mod stub;
 mod transport;

@@ -30,6 +30,9 @@ impl Action {
     }
 }
 
+/// What answers requests; none closes the connection.
+type Answers = Arc<Mutex<dyn FnMut(&str) -> Option<Action> + Send>>;
+
 /// The server; it ends when dropped.
 pub(crate) struct Stub {
     pub(crate) address: SocketAddr,
@@ -38,11 +41,20 @@ pub(crate) struct Stub {
 }
 
 impl Stub {
+    /// Answers in the order of the script.
     pub(crate) async fn start(script: Vec<Action>) -> Self {
+        let mut script = VecDeque::from(script);
+        Self::answering(move |_| script.pop_front()).await
+    }
+
+    /// Answers by what was asked: method, path and headers as [`Stub::seen`] shows them.
+    pub(crate) async fn answering(
+        answer: impl FnMut(&str) -> Option<Action> + Send + 'static,
+    ) -> Self {
+        let script: Answers = Arc::new(Mutex::new(answer));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let script = Arc::new(Mutex::new(VecDeque::from(script)));
         let mut tasks = JoinSet::new();
         let kept = Arc::clone(&seen);
         tasks.spawn(async move {
@@ -69,15 +81,11 @@ impl Stub {
     }
 }
 
-async fn serve(
-    mut stream: TcpStream,
-    script: Arc<Mutex<VecDeque<Action>>>,
-    seen: Arc<Mutex<Vec<String>>>,
-) {
+async fn serve(mut stream: TcpStream, script: Answers, seen: Arc<Mutex<Vec<String>>>) {
     let mut buffer = Vec::new();
     while let Some(request) = next_request(&mut stream, &mut buffer).await {
-        seen.lock().unwrap().push(request);
-        let action = script.lock().unwrap().pop_front();
+        seen.lock().unwrap().push(request.clone());
+        let action = (script.lock().unwrap())(&request);
         match action {
             Some(Action::Answer(status, lines, body)) => {
                 let mut head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
