@@ -299,15 +299,17 @@ fn refused(request: &Request, answer: &Answer, wait: Option<Duration>) -> Answer
     let alone = everyone.len() == 1;
     match judged.ruling {
         Ruling::Refused(code, class) => {
-            Answers::Refused(refusal(&judged, &inputs, &failure, (code, class)))
+            let culprits = culprits(&inputs, &failure);
+            Answers::Refused(refusal(&judged, culprits, (code, class)))
         }
+        // Alone, each of them is no refusal: nobody is named, so that the offender is sent alone.
         Ruling::Taken | Ruling::There if !alone => {
             let reason = (Code::NotUnique, ErrorClass::Conflict);
-            Answers::Refused(refusal(&judged, &inputs, &failure, reason))
+            Answers::Refused(refusal(&judged, Vec::new(), reason))
         }
         Ruling::Unchanged if !alone => {
             let reason = (Code::HubspotRejected, ErrorClass::Input);
-            Answers::Refused(refusal(&judged, &inputs, &failure, reason))
+            Answers::Refused(refusal(&judged, Vec::new(), reason))
         }
         Ruling::Missing => missing(request, &judged, &inputs, &failure),
         _ => all(request, &judged.outcome(0)),
@@ -316,18 +318,22 @@ fn refused(request: &Request, answer: &Answer, wait: Option<Duration>) -> Answer
 
 fn refusal(
     judged: &Judged<'_>,
-    inputs: &Inputs<'_>,
-    failure: &Failure,
+    culprits: Vec<StepId>,
     (code, class): (Code, ErrorClass),
 ) -> Refusal {
+    Refusal {
+        rejection: judged.rejection(code, class),
+        culprits,
+    }
+}
+
+/// Whom an error names, or who carries what it is about.
+fn culprits(inputs: &Inputs<'_>, failure: &Failure) -> Vec<StepId> {
     let mut culprits = inputs.named_by(failure);
     if culprits.is_empty() {
         culprits = inputs.carrying(&failure.details);
     }
-    Refusal {
-        rejection: judged.rejection(code, class),
-        culprits: culprits.into_iter().map(|at| inputs.step(at)).collect(),
-    }
+    culprits.into_iter().map(|at| inputs.step(at)).collect()
 }
 
 /// 404 to a whole call: the named records are gone, the others did nothing wrong; without names all are looked up again.
