@@ -132,8 +132,11 @@ impl Fitting<'_> {
             };
             return self.place(name, value, Place::Default, &takes);
         }
+        // An empty value says nothing, not even what kind of property it wants: it costs no event.
+        if value.expose().is_empty() {
+            return self.drop_unknown(name);
+        }
         match self.step.definition.property {
-            WhenUndefined::Create if value.expose().is_empty() => self.drop_unknown(name),
             WhenUndefined::Drop => self.drop_unknown(name),
             WhenUndefined::Create => {
                 let kind = value.kind();

@@ -156,6 +156,9 @@ fn unknown_properties_are_refused_left_out_or_created() {
         "{misfit}"
     );
     let name = PropertyName::new;
+    let blank = step(vec![("none", text(""))], WhenUndefined::Refuse);
+    let fitted = fit_occurrence(&blank, &definition(), &strict()).unwrap();
+    assert_eq!(fitted.dropped, [(name("none"), DropReason::Unknown)]);
     let fitted = fit_occurrence(&given(WhenUndefined::Drop), &definition(), &strict()).unwrap();
     assert_eq!(pairs(&fitted), [("text", "y")]);
     assert_eq!(
