@@ -894,6 +894,44 @@ fn length_and_depth_are_bounded() {
     );
 }
 
+/// In quadratic time this would take minutes.
+#[test]
+fn a_long_list_is_looked_through_in_linear_time() {
+    let objects = vec![json!({"k": [1, "x"]}); 50_000];
+    let event = json!({"properties": {"l": objects, "o": {"k": [1, "y"]}, "p": {"k": [1, "x"]}}});
+    assert!(!decide(&fql("properties.o in properties.l"), &event));
+    assert!(decide(&fql("properties.p in properties.l"), &event));
+}
+
+#[test]
+fn objects_and_lists_are_compared_by_what_is_in_them() {
+    let event = json!({"properties": {
+        "a": {"x": 1, "y": [null, true, "t"]}, "same": {"y": [null, true, "t"], "x": 1}, "more": {"x": 1, "y": [null, true, "t"], "z": 0},
+        "other": {"x": 2, "y": [null, true, "t"]}, "text": {"x": "1", "y": [null, true, "t"]}, "keys": {"x": 1, "z": [null, true, "t"]},
+        "l": [1, {"x": 1}], "floats": [1.0, {"x": 1}], "inner": [1, {"x": 1.0}], "short": [1],
+    }});
+    for (other, expected) in [
+        ("same", true),
+        ("more", false),
+        ("other", false),
+        ("text", false),
+        ("keys", false),
+        ("l", false),
+    ] {
+        let text = format!("properties.a = properties.{other}");
+        assert_eq!(decide(&fql(&text), &event), expected, "{text}");
+    }
+    for (other, expected) in [
+        ("floats", true),
+        ("inner", false),
+        ("short", false),
+        ("a", false),
+    ] {
+        let text = format!("properties.l = properties.{other}");
+        assert_eq!(decide(&fql(&text), &event), expected, "{text}");
+    }
+}
+
 const PIECES: &str = r#"(type|event|properties\.a|context|groupId|contains|match|length|in|and|or|!|=|!=|==|<|>=|\(|\)|\[|\]|"x\*"|'a'|5|-|\.|\\|true|null|,|é|😀| ){0,14}"#;
 
 proptest! {

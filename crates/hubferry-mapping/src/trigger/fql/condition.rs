@@ -199,22 +199,40 @@ impl Sign {
     }
 }
 
-/// Same type and same value; numbers as JavaScript holds them.
+/// Same type and same value; numbers as JavaScript holds them, but inside of objects as they are written.
 fn same(left: Json<'_>, right: Json<'_>) -> bool {
     match (left.kind(), right.kind()) {
         (JsonKind::Number, JsonKind::Number) => json_float(left) == json_float(right),
-        (JsonKind::Array, JsonKind::Array) => {
+        (JsonKind::Array, JsonKind::Array) => same_elements(left, right, same),
+        _ => identical(left, right),
+    }
+}
+
+fn identical(left: Json<'_>, right: Json<'_>) -> bool {
+    if left.kind() != right.kind() {
+        return false;
+    }
+    match left.kind() {
+        JsonKind::Null => true,
+        JsonKind::Bool => left.as_bool() == right.as_bool(),
+        JsonKind::Number => left.as_number_text() == right.as_number_text(),
+        JsonKind::String => left.as_str() == right.as_str(),
+        JsonKind::Array => same_elements(left, right, identical),
+        JsonKind::Object => {
             left.len() == right.len()
                 && left
-                    .elements()
-                    .zip(right.elements())
-                    .all(|(l, r)| same(l, r))
+                    .members()
+                    .all(|(key, value)| right.get(key).is_some_and(|other| identical(value, other)))
         }
-        (JsonKind::String, JsonKind::String) => left.as_str() == right.as_str(),
-        (JsonKind::Bool, JsonKind::Bool) => left.as_bool() == right.as_bool(),
-        (JsonKind::Object, JsonKind::Object) => left.value() == right.value(),
-        (left, right) => left == JsonKind::Null && right == JsonKind::Null,
     }
+}
+
+fn same_elements(left: Json<'_>, right: Json<'_>, same: fn(Json<'_>, Json<'_>) -> bool) -> bool {
+    left.len() == right.len()
+        && left
+            .elements()
+            .zip(right.elements())
+            .all(|(l, r)| same(l, r))
 }
 
 /// Numbers and texts have an order, each among themselves.

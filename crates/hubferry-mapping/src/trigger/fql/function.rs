@@ -4,7 +4,7 @@ use hubferry_event::{Json, JsonKind};
 use serde_json::Value;
 
 use crate::path::Found;
-use crate::text::{js_text, js_trim, json_float, number_in_text};
+use crate::text::{js_trim, json_float, number_in_text, push_js_text};
 
 /// The functions by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +106,11 @@ impl Function {
             Self::Bool => truth(json).into(),
             Self::String => match json.kind() {
                 JsonKind::String => return value,
-                JsonKind::Number | JsonKind::Bool => js_text(json.value()).into(),
+                JsonKind::Number | JsonKind::Bool => {
+                    let mut text = String::new();
+                    push_js_text(&mut text, json);
+                    text.into()
+                }
                 JsonKind::Null | JsonKind::Array | JsonKind::Object => Value::Null,
             },
             Self::Number => match json.kind() {
