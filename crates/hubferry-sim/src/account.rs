@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::answer::{Answer, Reply};
-use crate::portal::Visit;
 use crate::values::iso;
+use crate::visit::Visit;
 
 /// The account lives five hours behind UTC all year (Bogotá), so that its midnight is nobody else's.
 const OFFSET_MS: i64 = -5 * 3_600_000;

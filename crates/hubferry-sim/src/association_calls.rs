@@ -4,13 +4,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::answer::{Answer, Refusal, Reply};
-use crate::associations::{AssociationType, Category, Direction, reversed};
+use crate::association_types::AssociationType;
+use crate::associations::{Category, Direction, reversed};
 use crate::batch::{Batch, envelope, nothing_done};
 use crate::inputs::{LooseText, Reference, TypeReference};
 use crate::objects::ObjectType;
-use crate::portal::{State, Visit};
 use crate::routes::{Era, Pair, PairOp, Verb};
+use crate::state::State;
 use crate::urls::field;
+use crate::visit::Visit;
 use crate::writes::{no_such_record, unknown_type};
 
 /// Pairs a create may carry (published). For the other writes the switches hold an assumption.

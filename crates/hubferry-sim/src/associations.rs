@@ -6,83 +6,20 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::answer::Refusal;
+use crate::association_types::{AssociationType, PRIMARY, Types, UNLABELLED, standard_types};
+pub(crate) use crate::association_types::{Category, Direction};
 use crate::objects::ObjectType;
 use crate::records::{Stamp, millis};
 
 /// Labels an account may define per object pair.
 const MOST_LABELS: usize = 10;
 
-/// Every association carries the unlabelled type, which is the first of its table.
-const UNLABELLED: usize = 0;
-
-/// The primary company of a contact, in the tables between contacts and companies.
-const PRIMARY: usize = 1;
-
-/// One direction between two object types.
-pub(crate) type Direction = (ObjectType, ObjectType);
-
-/// `associationCategory`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum Category {
-    HubspotDefined,
-    UserDefined,
-    IntegratorDefined,
-    Work,
-}
-
-/// An association type of one direction.
-#[derive(Debug, Clone)]
-pub(crate) struct AssociationType {
-    pub(crate) category: Category,
-    pub(crate) type_id: u32,
-    /// The name legacy paths use: `contact_to_company`.
-    pub(crate) name: String,
-    pub(crate) label: Option<String>,
-    /// Its place in the other direction's table.
-    twin: usize,
-    removed: bool,
-}
-
-impl AssociationType {
-    /// As label lists and association lists show it.
-    pub(crate) fn to_json(&self) -> Value {
-        json!({"category": self.category, "typeId": self.type_id, "label": self.label})
-    }
-}
-
 /// A set of places in a type table.
 type LabelSet = u64;
-
-/// Direction with the ids of its plain type and of its primary type, and the same for the way back (guide "Associate records").
-type BuiltIn = (ObjectType, ObjectType, (u32, u32), Option<(u32, u32)>);
-
-const BUILT_IN: [BuiltIn; 14] = {
-    use ObjectType as O;
-    [
-        (O::Contacts, O::Companies, (279, 280), Some((1, 2))),
-        (O::Contacts, O::Contacts, (449, 449), None),
-        (O::Companies, O::Companies, (450, 450), None),
-        (O::Contacts, O::Deals, (4, 3), None),
-        (O::Companies, O::Deals, (342, 341), Some((6, 5))),
-        (O::Contacts, O::Tickets, (15, 16), None),
-        (O::Companies, O::Tickets, (340, 339), Some((25, 26))),
-        (O::Deals, O::Tickets, (27, 28), None),
-        (O::Deals, O::Deals, (451, 451), None),
-        (O::Tickets, O::Tickets, (452, 452), None),
-        (O::Deals, O::LineItems, (19, 20), None),
-        (O::Quotes, O::LineItems, (67, 68), None),
-        (O::Orders, O::LineItems, (513, 514), None),
-        (O::Contacts, O::Orders, (508, 507), None),
-    ]
-};
-
-/// Where the type ids of pairs begin for which no figure is published.
-const FURTHER_TYPES: u32 = 1_000;
 
 /// One change of a pair, as the history keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -108,7 +45,7 @@ pub struct AssociationChange {
 /// All associations of the portal.
 #[derive(Debug)]
 pub(crate) struct Graph {
-    types: BTreeMap<Direction, Vec<AssociationType>>,
+    types: Types,
     edges: BTreeMap<Direction, BTreeMap<(u64, u64), LabelSet>>,
     next_type_id: u32,
     /// How many records of the other type a record may have under a type.
@@ -120,62 +57,13 @@ pub(crate) struct Graph {
 
 impl Graph {
     pub(crate) fn new(keep_history: bool) -> Self {
-        let mut graph = Self {
-            types: BTreeMap::new(),
+        Self {
+            types: standard_types(),
             edges: BTreeMap::new(),
             next_type_id: 1,
             limits: BTreeMap::new(),
             clock: Stamp::default(),
             history: keep_history.then(Vec::new),
-        };
-        for (from, to, plain, primary) in BUILT_IN {
-            graph.build_in(from, to, plain);
-            if let Some(primary) = primary {
-                graph.build_in_primary(from, to, primary);
-            }
-        }
-        use ObjectType::Companies;
-        let family = graph.types.entry((Companies, Companies)).or_default();
-        family.push(built_in(
-            13,
-            "parent_to_child_company",
-            Some("Child Company"),
-            2,
-        ));
-        family.push(built_in(
-            14,
-            "child_to_parent_company",
-            Some("Parent Company"),
-            1,
-        ));
-        let mut further = FURTHER_TYPES;
-        for from in ObjectType::standard() {
-            for to in ObjectType::standard().filter(|to| *to >= from) {
-                if !graph.types.contains_key(&(from, to)) {
-                    graph.build_in(from, to, (further, further + u32::from(from != to)));
-                }
-                further += 2;
-            }
-        }
-        graph
-    }
-
-    fn build_in(&mut self, from: ObjectType, to: ObjectType, (there, back): (u32, u32)) {
-        let name =
-            |from: ObjectType, to: ObjectType| format!("{}_to_{}", from.singular(), to.singular());
-        let table = self.types.entry((from, to)).or_default();
-        table.push(built_in(there, &name(from, to), None, UNLABELLED));
-        if from != to {
-            let table = self.types.entry((to, from)).or_default();
-            table.push(built_in(back, &name(to, from), None, UNLABELLED));
-        }
-    }
-
-    fn build_in_primary(&mut self, from: ObjectType, to: ObjectType, (there, back): (u32, u32)) {
-        for (from, to, type_id) in [(from, to, there), (to, from, back)] {
-            let name = format!("{}_to_{}_primary", from.singular(), to.singular());
-            let table = self.types.entry((from, to)).or_default();
-            table.push(built_in(type_id, &name, Some("Primary"), PRIMARY));
         }
     }
 
@@ -607,17 +495,6 @@ impl Graph {
             (to, from),
             twins,
         );
-    }
-}
-
-fn built_in(type_id: u32, name: &str, label: Option<&str>, twin: usize) -> AssociationType {
-    AssociationType {
-        category: Category::HubspotDefined,
-        type_id,
-        name: name.to_owned(),
-        label: label.map(str::to_owned),
-        twin,
-        removed: false,
     }
 }
 

@@ -9,14 +9,15 @@ use serde_json::{Map, Value, json};
 use crate::answer::{Answer, Refusal, Reply};
 use crate::inputs::{LooseText, NewAssociation, WrittenProperties};
 use crate::objects::ObjectType;
-use crate::portal::{State, Visit};
 use crate::properties::{PropertyBook, PropertyKey};
 use crate::property::Role;
 use crate::records::{Stamp, Wanted};
 use crate::routes::BatchOp;
+use crate::state::State;
 use crate::urls::field;
 use crate::values::iso;
 use crate::views::RecordView;
+use crate::visit::Visit;
 use crate::writes::{
     Aim, Claimed, Fault, Prepared, conflict, id_property, invalid_values, non_unique, prepare,
 };

@@ -5,14 +5,16 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::{Answer, Refusal, Reply};
 use crate::emails::valid_email;
-use crate::events::{Birth, Definition, Occurrence, epoch_ms};
+use crate::event_properties::epoch_ms;
+use crate::events::{Birth, Definition, Occurrence};
 use crate::inputs::{LooseText, WrittenProperties};
 use crate::objects::ObjectType;
-use crate::portal::{State, Visit};
 use crate::property::Role;
 use crate::routes::EventCall;
+use crate::state::State;
 use crate::urls::field;
 use crate::values::iso;
+use crate::visit::Visit;
 
 /// Inputs of one send.
 const MOST_INPUTS: usize = 500;

@@ -14,9 +14,10 @@ use crate::faults::Faults;
 use crate::history::RecordHistory;
 use crate::limits::WindowReport;
 use crate::objects::ObjectType;
-use crate::portal::{Portal, Request, State};
+use crate::portal::{Portal, Request};
 use crate::properties::PropertyCreate;
 use crate::setup::{self, SetupCall};
+use crate::state::State;
 use crate::switches::Switches;
 use crate::urls::{field, form};
 

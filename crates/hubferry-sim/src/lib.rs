@@ -47,12 +47,16 @@
 mod server;
 mod settings;
 
+mod dispatch;
+mod paths;
 mod policies;
 mod portal;
 mod routes;
 mod setup;
+mod state;
 mod switches;
 mod urls;
+mod visit;
 
 mod access;
 mod account;
@@ -75,9 +79,11 @@ mod singles;
 mod usage;
 mod writes;
 
+mod association_types;
 mod associations;
 mod catalogue;
 mod emails;
+mod event_properties;
 mod events;
 mod history;
 mod lists;

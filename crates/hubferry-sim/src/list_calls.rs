@@ -7,10 +7,11 @@ use crate::answer::{Answer, Refusal, Reply};
 use crate::inputs::LooseText;
 use crate::lists::{List, Moved, Processing};
 use crate::objects::ObjectType;
-use crate::portal::{State, Visit};
 use crate::routes::ListCall;
+use crate::state::State;
 use crate::urls::field;
 use crate::values::iso;
+use crate::visit::Visit;
 
 const MOST_FOUND: usize = 500;
 

@@ -6,8 +6,9 @@ use serde_json::json;
 use crate::answer::{Answer, Refusal, Reply};
 use crate::inputs::LooseText;
 use crate::objects::ObjectType;
-use crate::portal::{State, Visit};
 use crate::records::Wanted;
+use crate::state::State;
+use crate::visit::Visit;
 use crate::writes::id_property;
 
 #[derive(Debug, Deserialize)]

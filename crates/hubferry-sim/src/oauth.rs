@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use crate::access::Code;
 use crate::answer::{Answer, Refusal, Reply};
 use crate::pkce;
-use crate::portal::{State, Visit};
 use crate::settings::OAuthApp;
+use crate::state::State;
 use crate::urls::{encoded, field, form};
+use crate::visit::Visit;
 
 /// `GET /oauth/authorize`: consent is given at once, the browser is sent back with a code.
 pub(crate) fn authorize(visit: &Visit<'_>) -> Reply {

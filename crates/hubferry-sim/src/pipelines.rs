@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Refusal, Reply};
 use crate::objects::ObjectType;
-use crate::portal::{State, Visit};
 use crate::property::{PropertyOption, Role};
 use crate::routes::Verb;
+use crate::state::State;
+use crate::visit::Visit;
 
 /// One stage.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -4,51 +4,33 @@
 //! decides who may go on, [`Portal::perform`] does what was asked. Nothing here waits or touches a socket.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rand::RngExt;
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::access::{self, Bearer, Tokens};
+use crate::access::{self, Bearer};
 use crate::account;
-use crate::answer::{Answer, Refusal, Reply};
-use crate::association_calls;
-use crate::associations::Graph;
+use crate::answer::{Answer, Refusal};
 use crate::batch;
-use crate::calls::{CallLog, Finished};
-use crate::catalogue;
-use crate::event_calls;
-use crate::events::EventBook;
+use crate::calls::Finished;
+use crate::dispatch::dispatch;
 use crate::faults::{Effect, FaultBox, Faults, Suspect};
-use crate::inputs::WrittenProperties;
-use crate::limits::{Headers, Meters};
-use crate::list_calls;
-use crate::lists::Lists;
-use crate::locks::Locks;
-use crate::merges;
-use crate::oauth;
-use crate::objects::{Names, ObjectType};
-use crate::pipelines::{self, Pipeline};
+use crate::limits::Headers;
 use crate::policies::Product;
-use crate::properties::{PropertyBook, PropertyKey};
-use crate::property_calls;
-use crate::records::{Shelf, Stamp};
-use crate::routes::{BatchOp, Route};
-use crate::schemas::{self, Schemas};
-use crate::search;
+use crate::records::Stamp;
+use crate::routes::Route;
 use crate::settings::SimSettings;
 use crate::setup::SetupCall;
-use crate::singles;
 use crate::spoil::{raw, with_anonymous_error, without_first_input, without_results};
+use crate::state::State;
 use crate::switches::Switches;
 use crate::urls::form;
-use crate::usage;
+use crate::visit::Visit;
 
 /// The state behind a simulator, for inspection from inside the process.
 pub struct Portal {
@@ -64,110 +46,6 @@ impl fmt::Debug for Portal {
         f.debug_struct("Portal")
             .field("portal_id", &self.settings.portal_id)
             .finish_non_exhaustive()
-    }
-}
-
-/// What changes.
-pub(crate) struct State {
-    drawers: BTreeMap<ObjectType, Drawer>,
-    pub(crate) names: Names,
-    pub(crate) schemas: Schemas,
-    pub(crate) pipelines: BTreeMap<ObjectType, Vec<Pipeline>>,
-    pub(crate) graph: Graph,
-    pub(crate) lists: Lists,
-    pub(crate) events: EventBook,
-    /// Addresses nobody may write to any more.
-    pub(crate) blocked: BTreeSet<String>,
-    pub(crate) meters: Meters,
-    pub(crate) locks: Locks,
-    pub(crate) tokens: Tokens,
-    pub(crate) switches: Switches,
-    pub(crate) faults: FaultBox,
-    pub(crate) log: CallLog,
-    pub(crate) chance: StdRng,
-    calls: u64,
-}
-
-/// Definitions and records of one object type.
-#[derive(Debug)]
-pub(crate) struct Drawer {
-    pub(crate) book: PropertyBook,
-    pub(crate) shelf: Shelf,
-}
-
-impl State {
-    fn new(settings: &SimSettings) -> Self {
-        let mut state = Self {
-            drawers: BTreeMap::new(),
-            names: Names::default(),
-            schemas: Schemas::new(),
-            pipelines: BTreeMap::new(),
-            graph: Graph::new(settings.history),
-            lists: Lists::default(),
-            events: EventBook::default(),
-            blocked: BTreeSet::new(),
-            meters: Meters::new(settings),
-            locks: Locks::default(),
-            tokens: Tokens::default(),
-            switches: settings.switches.clone(),
-            faults: FaultBox::new(settings.faults.clone()),
-            log: CallLog::default(),
-            chance: StdRng::seed_from_u64(settings.seed),
-            calls: 0,
-        };
-        for object in ObjectType::standard() {
-            state.open_drawer(object, catalogue::book(object), settings);
-            state.pipelines.insert(object, pipelines::first(object));
-            pipelines::spread(&mut state, object);
-        }
-        state
-    }
-
-    /// Makes room for the records of a type.
-    pub(crate) fn open_drawer(
-        &mut self,
-        object: ObjectType,
-        book: PropertyBook,
-        settings: &SimSettings,
-    ) {
-        let base: u64 = match object {
-            ObjectType::Contacts => 171_000_000_000,
-            ObjectType::Companies => 38_000_000_000,
-            _ => 25_000_000_000,
-        };
-        let first_id = base + self.chance.random_range(0..1_000_000_000);
-        let shelf = Shelf::new(first_id, settings.history);
-        self.drawers.insert(object, Drawer { book, shelf });
-    }
-
-    /// Every object type, those of the account's own last.
-    pub(crate) fn objects(&self) -> impl Iterator<Item = ObjectType> {
-        self.drawers.keys().copied()
-    }
-
-    /// # Panics
-    ///
-    /// Never for a type that [`Names`] resolved: each has a drawer from its first day on, deleted types too.
-    pub(crate) fn drawer(&self, object: ObjectType) -> &Drawer {
-        let drawer = self.drawers.get(&object);
-        drawer.expect("object types are resolved before they are used")
-    }
-
-    /// The same to change it.
-    pub(crate) fn drawer_mut(&mut self, object: ObjectType) -> &mut Drawer {
-        let drawer = self.drawers.get_mut(&object);
-        drawer.expect("object types are resolved before they are used")
-    }
-
-    /// Removes a record and what it was joined to. False when there was none.
-    pub(crate) fn archive(&mut self, object: ObjectType, id: u64) -> bool {
-        let drawer = self.drawer_mut(object);
-        let gone = drawer.shelf.archive(&drawer.book, id);
-        if gone {
-            self.graph.forget(object, id);
-            self.lists.replace(object, id, None);
-        }
-        gone
     }
 }
 
@@ -201,111 +79,6 @@ pub(crate) struct Arrived {
     bearer: Bearer,
     route: Result<Route, Refusal>,
     pub(crate) effects: Vec<Effect>,
-}
-
-/// What an endpoint gets to see.
-pub(crate) struct Visit<'a> {
-    portal: &'a Portal,
-    pub(crate) settings: &'a SimSettings,
-    pub(crate) stamp: Stamp,
-    pub(crate) query: Vec<(String, String)>,
-    bearer: &'a Bearer,
-    path: &'a str,
-    body: &'a [u8],
-    inputs: Cell<usize>,
-}
-
-/// What is done with a sensitive value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Touch {
-    Read,
-    Write,
-}
-
-impl<'a> Visit<'a> {
-    pub(crate) fn state(&self) -> MutexGuard<'a, State> {
-        let mut state = self.portal.lock();
-        state.graph.clock = self.stamp;
-        state
-    }
-
-    /// Whether this version holds record writes against the rules of the account.
-    pub(crate) fn strict(&self) -> bool {
-        self.path.contains("/2026-09/")
-    }
-
-    /// Values of a class other than `non_sensitive` need a scope of their own.
-    pub(crate) fn may_touch(
-        &self,
-        object: ObjectType,
-        class: Option<&str>,
-        touch: Touch,
-    ) -> Result<(), Refusal> {
-        let Some(class) = class.filter(|class| *class != "non_sensitive") else {
-            return Ok(());
-        };
-        let verb = match touch {
-            Touch::Read => "read",
-            Touch::Write => "write",
-        };
-        let scope = format!("crm.objects.{}.{class}.{verb}", object.scope());
-        // The specification spells them with a version.
-        let needed = [scope.clone(), format!("{scope}.v2")];
-        match self.bearer.has_any(&needed) {
-            true => Ok(()),
-            false => Err(access::missing_scopes(&[scope])),
-        }
-    }
-
-    /// Whether all of these values may be written.
-    pub(crate) fn may_write(
-        &self,
-        book: &PropertyBook,
-        properties: &WrittenProperties,
-    ) -> Result<(), Refusal> {
-        if self.bearer.scopes.is_none() {
-            return Ok(());
-        }
-        let found = properties.iter().filter_map(|(name, _)| book.find(name));
-        let class = book.sensitive(found.map(|(key, _)| key));
-        self.may_touch(book.object, class, Touch::Write)
-    }
-
-    /// Those of the properties whose values the caller may see.
-    pub(crate) fn readable(
-        &self,
-        book: &PropertyBook,
-        mut keys: Vec<PropertyKey>,
-    ) -> Vec<PropertyKey> {
-        if self.bearer.scopes.is_some() {
-            keys.retain(|key| {
-                let class = book.get(*key).sensitivity.as_str();
-                self.may_touch(book.object, Some(class), Touch::Read)
-                    .is_ok()
-            });
-        }
-        keys
-    }
-
-    /// The body as JSON of a shape.
-    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        if self.body.is_empty() {
-            return Err(Refusal::validation(
-                "Invalid JSON input: a request body was expected, but none found",
-            ));
-        }
-        serde_json::from_slice(self.body).map_err(|error| Refusal::bad_json(&error))
-    }
-
-    /// The body as it is.
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(self.body).into_owned()
-    }
-
-    /// Notes how many inputs a batch carried, for the log.
-    pub(crate) fn carried(&self, inputs: usize) {
-        self.inputs.set(inputs);
-    }
 }
 
 impl Portal {
@@ -611,60 +384,6 @@ impl Portal {
             }
         }
         answer
-    }
-}
-
-fn dispatch(visit: &Visit<'_>, route: &Route) -> Reply {
-    match route {
-        Route::Batch(object, BatchOp::Read) => batch::read(visit, *object),
-        Route::Batch(object, BatchOp::Archive) => batch::archive(visit, *object),
-        Route::Batch(object, op) => batch::write(visit, *object, *op),
-        Route::Search(object) => search::search(visit, *object),
-        Route::Records(object, verb) => singles::records(visit, *object, *verb),
-        Route::Record(object, id, verb) => singles::record(visit, *object, id, *verb),
-        Route::PairBatch(direction, op, era) => {
-            association_calls::batch(visit, *direction, *op, *era)
-        }
-        Route::PairList {
-            direction,
-            from,
-            era,
-        } => association_calls::list(visit, *direction, from, *era),
-        Route::PairLabel(pair, era) => association_calls::label(visit, pair, *era),
-        Route::PairDefault(pair) => association_calls::default(visit, pair),
-        Route::PairRemove(pair) => association_calls::remove(visit, pair),
-        Route::PairLegacy(pair, kind) => association_calls::legacy_label(visit, pair, kind),
-        Route::PairLegacyRemove(pair, kind) => association_calls::legacy_remove(visit, pair, kind),
-        Route::Labels(direction, verb) => association_calls::labels(visit, *direction, *verb),
-        Route::Label(direction, id) => association_calls::delete_label(visit, *direction, id),
-        Route::Properties(object, verb) => property_calls::properties(visit, *object, *verb),
-        Route::Property(object, name, verb) => {
-            property_calls::property(visit, *object, name, *verb)
-        }
-        Route::PropertyBatch(object, op) => property_calls::batch(visit, *object, *op),
-        Route::Groups(object, verb) => property_calls::groups(visit, *object, *verb),
-        Route::Group(object, name, verb) => property_calls::group(visit, *object, name, *verb),
-        Route::Merge(object) => merges::merge(visit, *object),
-        Route::Forget => merges::forget(visit),
-        Route::Schemas(verb) => schemas::schemas(visit, *verb),
-        Route::Schema(object, verb) => schemas::schema(visit, *object, *verb),
-        Route::SchemaBatch => schemas::batch_read(visit),
-        Route::SchemaAssociation(_) => schemas::associate(visit),
-        Route::Pipelines(object, verb) => pipelines::pipelines(visit, *object, *verb),
-        Route::Pipeline { object, id, stages } => pipelines::pipeline(visit, *object, id, *stages),
-        Route::Lists(call) => list_calls::lists(visit, call),
-        Route::Events(call) => event_calls::events(visit, call),
-        Route::PairLimits(call) => usage::pair_limits(visit, *call),
-        Route::Usage(call) => usage::usage(visit, *call),
-        Route::AccountDetails => account::details(visit),
-        Route::AccountUsage => account::usage(visit),
-        Route::Authorize => oauth::authorize(visit),
-        Route::Revoke => oauth::revoke(visit),
-        Route::DropRefreshToken(token) => oauth::drop_refresh_token(visit, token),
-        Route::Token => oauth::token(visit),
-        Route::Introspect => oauth::introspect(visit),
-        Route::TokenInfo(token) => oauth::token_info(visit, token),
-        Route::RefreshTokenInfo(token) => oauth::refresh_token_info(visit, token),
     }
 }
 

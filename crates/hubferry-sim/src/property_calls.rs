@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use crate::answer::{Answer, Refusal, Reply};
 use crate::batch::{Batch, envelope, nothing_done};
 use crate::objects::ObjectType;
-use crate::portal::{State, Touch, Visit};
 use crate::properties::{PropertyCreate, PropertyGroup, PropertyPatch, unknown_property};
 use crate::routes::{BatchOp, Verb};
+use crate::state::State;
 use crate::urls::field;
+use crate::visit::{Touch, Visit};
 
 /// Inputs of a property batch. HubSpot publishes no figure.
 const MOST_INPUTS: usize = 100;

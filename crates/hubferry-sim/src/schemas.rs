@@ -8,11 +8,12 @@ use serde_json::{Map, Value, json};
 use crate::answer::{Answer, Refusal, Reply};
 use crate::catalogue;
 use crate::objects::ObjectType;
-use crate::portal::{State, Visit};
 use crate::properties::{PropertyCreate, PropertyGroup, PropertyKey};
 use crate::routes::Verb;
+use crate::state::State;
 use crate::urls::field;
 use crate::values::iso;
+use crate::visit::Visit;
 
 /// Types an account may define.
 const MOST_SCHEMAS: usize = 10;

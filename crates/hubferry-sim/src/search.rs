@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use crate::answer::{Answer, Refusal, Reply};
 use crate::inputs::LooseText;
 use crate::objects::ObjectType;
-use crate::portal::{Drawer, Visit};
 use crate::properties::{PropertyBook, PropertyKey};
 use crate::property::{Property, Role, ValueType};
 use crate::records::{Shelf, Wanted};
+use crate::state::Drawer;
+use crate::visit::Visit;
 
 const MOST_GROUPS: usize = 5;
 const MOST_FILTERS_PER_GROUP: usize = 6;

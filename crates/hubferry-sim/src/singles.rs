@@ -6,11 +6,12 @@ use serde_json::{Map, Value, json};
 use crate::answer::{Answer, Refusal, Reply};
 use crate::inputs::{NewAssociation, WrittenProperties};
 use crate::objects::ObjectType;
-use crate::portal::{State, Visit};
 use crate::properties::PropertyKey;
 use crate::records::Wanted;
 use crate::routes::Verb;
+use crate::state::State;
 use crate::urls::field;
+use crate::visit::Visit;
 use crate::writes::{Aim, Claimed, id_property, prepare};
 
 #[derive(Debug, Deserialize)]

@@ -7,9 +7,10 @@ use crate::answer::{Answer, Refusal, Reply};
 use crate::associations::{Category, Direction};
 use crate::batch::{envelope, nothing_done};
 use crate::objects::ObjectType;
-use crate::portal::{State, Visit};
 use crate::routes::{Era, LimitCall, UsageCall};
+use crate::state::State;
 use crate::urls::field;
+use crate::visit::Visit;
 
 /// Labels per object pair.
 const MOST_LABELS: usize = 10;

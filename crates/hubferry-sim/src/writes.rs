@@ -8,11 +8,12 @@ use crate::answer::Refusal;
 use crate::associations::Direction;
 use crate::inputs::{NewAssociation, TypeReference, WrittenProperties};
 use crate::objects::ObjectType;
-use crate::portal::{Drawer, State, Visit};
 use crate::properties::{PropertyBook, PropertyKey};
 use crate::property::Role;
 use crate::records::{Changes, Shelf, Stamp, UniqueValue};
+use crate::state::{Drawer, State};
 use crate::values::{BadValue, Change, check};
+use crate::visit::Visit;
 
 /// Why one input cannot be written.
 #[derive(Debug, Clone)]

@@ -1,4 +1,22 @@
 //! The simulator over HTTP, endpoint by endpoint.
+//!
+//! What a faithful simulator must reproduce, and where it is shown:
+//!
+//! | behaviour | tests |
+//! | --- | --- |
+//! | unique indexes: primary and secondary e-mails, unique properties, `domain` not unique | `records`, `model` |
+//! | batches: 100 inputs, duplicate ids, all or nothing, 207 with trace ids, missing ids, shuffled results, no echo | `records` |
+//! | both readings of a partial upsert by e-mail | `records`, `merges` |
+//! | property types and messages, 409 on create, delayed visibility, sensitive classes | `properties`, `values` |
+//! | rolling windows, day, headers, 429 bodies, a second program on the same limits | `limits`, `model` |
+//! | 423, 477, 5xx pages, timeouts after the write, redirects | `faults`, `merges` |
+//! | tokens that end, malformed tokens, refused grants, consent, rotation, scopes by endpoint | `oauth` |
+//! | search: lag, pages, 10,000 results; lifecycle stages; appended options; secondary e-mails | `search`, `merges`, `records` |
+//! | lists: names in any case, manual and snapshot only, missing records | `lists` |
+//! | events: 204 without a word, 500 inputs, uuids counted once, 50 properties, definitions first | `events` |
+//! | associations: labels replace, pairs of types, self-association, 204 or 200, limits | `associations` |
+//! | a missing `inputs` wrapper does nothing | `records` |
+//! | every object type, own types, rules of 2026-09, pipelines, products | `objects` |
 
 mod associations;
 mod events;

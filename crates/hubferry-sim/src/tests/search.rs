@@ -200,3 +200,15 @@ async fn text_is_compared_as_text_and_numbers_as_numbers() {
         assert_eq!(found["total"], expected, "{name} {value}");
     }
 }
+
+#[tokio::test]
+async fn no_query_shows_more_than_ten_thousand_results() {
+    let portal = Portal::calm().await;
+    let search = "/crm/objects/2026-03/contacts/search";
+    for (after, expected) in [("9800", 200), ("9801", 400)] {
+        let (status, _) = portal
+            .post(search, json!({"limit": 200, "after": after}))
+            .await;
+        assert_eq!(status, expected, "{after}");
+    }
+}
