@@ -302,6 +302,12 @@ fn refused(request: &Request, answer: &Answer, wait: Option<Duration>) -> Answer
             let culprits = culprits(&inputs, &failure);
             Answers::Refused(refusal(&judged, culprits, (code, class)))
         }
+        Ruling::NamedRefused(code, class) => match inputs.named_by(&failure) {
+            named if named.is_empty() => {
+                Answers::Refused(refusal(&judged, Vec::new(), (code, class)))
+            }
+            named => guilty(&judged, &inputs, &failure, &named),
+        },
         // Alone, each of them is no refusal: nobody is named, so that the offender is sent alone.
         Ruling::Taken | Ruling::There if !alone => {
             let reason = (Code::NotUnique, ErrorClass::Conflict);
@@ -351,12 +357,20 @@ fn missing(
         return all(request, &judged.misconfigured());
     }
     let named = inputs.named_by(failure);
+    if named.is_empty() {
+        return all(request, &judged.outcome(0));
+    }
+    guilty(judged, inputs, failure, &named)
+}
+
+/// What a refused call comes to for those it names; the others did nothing wrong and go again.
+fn guilty(judged: &Judged<'_>, inputs: &Inputs<'_>, failure: &Failure, named: &[usize]) -> Answers {
     let innocent = Outcome::Transient {
         cause: Cause::Server(failure.status),
         after: None,
     };
     let outcome = |at: usize| {
-        if named.is_empty() || named.contains(&at) {
+        if named.contains(&at) {
             judged.outcome(at)
         } else {
             innocent.clone()

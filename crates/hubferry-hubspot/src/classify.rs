@@ -42,6 +42,8 @@ pub(crate) enum Ruling {
     Unchanged,
     /// It can never succeed as it is.
     Refused(Code, ErrorClass),
+    /// Those it names can never succeed as they are: what they share is at fault.
+    NamedRefused(Code, ErrorClass),
     /// No step of the call can ever succeed as it is: what they share is at fault.
     AllRefused(Code, ErrorClass),
 }
@@ -154,6 +156,9 @@ impl Row {
         self.ruling = ruling;
         self
     }
+    const fn named_refused(self, code: Code, class: ErrorClass) -> Self {
+        self.is(Ruling::NamedRefused(code, class))
+    }
     const fn all_refused(self, code: Code, class: ErrorClass) -> Self {
         self.is(Ruling::AllRefused(code, class))
     }
@@ -217,11 +222,11 @@ static TABLE: &[Row] = &[
     on(404).says("not found").kind(ASKING).is(Ruling::Absent),
     on(404).says("not exist").kind(ASKING).is(Ruling::Absent),
     within(BAD).sub_category("duplicate_list_names").is(Ruling::There),
-    within(BAD).begins("list does not exist").kind(&[Kind::ChangeMembers]).all_refused(ListMissing, Mapping),
-    on(404).kind(&[Kind::ChangeMembers]).all_refused(ListMissing, Mapping),
-    within(BAD).says("dynamic").kind(&[Kind::ChangeMembers]).all_refused(ListNotWritable, Mapping),
-    within(BAD).says("processing type").kind(&[Kind::ChangeMembers]).all_refused(ListNotWritable, Mapping),
-    within(BAD).says("event with fully qualified name").kind(EVENTS).refused(DefinitionMissing, Mapping),
+    within(BAD).begins("list does not exist").kind(&[Kind::ChangeMembers]).all_refused(ListMissing, Input),
+    on(404).kind(&[Kind::ChangeMembers]).all_refused(ListMissing, Input),
+    within(BAD).says("dynamic").kind(&[Kind::ChangeMembers]).all_refused(ListNotWritable, Input),
+    within(BAD).says("processing type").kind(&[Kind::ChangeMembers]).all_refused(ListNotWritable, Input),
+    within(BAD).says("event with fully qualified name").kind(EVENTS).named_refused(DefinitionMissing, Mapping),
     on(404).category("object_not_found").kind(EVENTS).refused(DefinitionMissing, Mapping),
     on(404).says("not found").kind(EVENTS).refused(DefinitionMissing, Mapping),
     on(404).says("not exist").kind(EVENTS).refused(DefinitionMissing, Mapping),
@@ -248,6 +253,7 @@ static TABLE: &[Row] = &[
     within(BAD).begins("no properties found to update").is(Ruling::Unchanged),
     within(BAD).kind(&[Kind::Search]).refused(SearchFieldsInvalid, Mapping),
     within(BAD).says("more than 50 properties").kind(&[Kind::SendEvents]).refused(TooManyProperties, Input),
+    within(BAD).says("at most 50 properties").kind(&[Kind::SendEvents]).refused(TooManyProperties, Input),
     within(BAD).says("too many properties").kind(&[Kind::SendEvents]).refused(TooManyProperties, Input),
     within(BAD).says("definition is archived").kind(EVENTS).refused(DefinitionArchived, Mapping),
     within(BAD).says("property is archived").kind(EVENTS).refused(PropertyArchived, Mapping),

@@ -168,7 +168,7 @@ fn coded_detail(error: &Value) -> Option<Detail> {
 
 fn listed_details(message: &str) -> Vec<Detail> {
     let Some(start) = message.find("[{") else {
-        return Vec::new();
+        return unknown_property(message).into_iter().collect();
     };
     let mut stream = serde_json::Deserializer::from_str(&message[start..]).into_iter::<Value>();
     let Some(Ok(Value::Array(list))) = stream.next() else {
@@ -181,6 +181,17 @@ fn listed_details(message: &str) -> Vec<Detail> {
             property: text(item, "name"),
         })
         .collect()
+}
+
+/// The fault in `Property plan is not defined …` and `Property "plan" does not exist`, which may stand alone.
+fn unknown_property(message: &str) -> Option<Detail> {
+    let (name, rest) = message.strip_prefix("Property ")?.split_once(' ')?;
+    let is_unknown = rest.starts_with("is not defined") || rest.starts_with("does not exist");
+    is_unknown.then(|| Detail {
+        message: message.to_owned(),
+        code: Some("PROPERTY_DOESNT_EXIST".to_owned()),
+        property: Some(name.trim_matches(['"', '\'']).to_owned()),
+    })
 }
 
 /// The id of the record in the way: from the context, else from `Existing ID: 12345`.

@@ -238,17 +238,25 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// Whether the words of an error name the property to create, or the event that was sent.
+    /// Whether the words of an error name the property to create, or the event that does not exist.
     fn is_mentioned(&self, at: usize, failure: &Failure) -> bool {
-        let name = match self.request {
-            Request::CreateProperties { inputs, .. } => inputs[at].definition.name.as_str(),
-            Request::SendEvents { inputs } => &inputs[at].event,
-            _ => return false,
-        };
-        let by_detail = |detail: &Detail| {
-            detail.property.as_deref() == Some(name) || names(&detail.message, name)
-        };
-        names(&failure.message, name) || failure.details.iter().any(by_detail)
+        match self.request {
+            Request::CreateProperties { inputs, .. } => {
+                let name = inputs[at].definition.name.as_str();
+                let by_detail = |detail: &Detail| {
+                    detail.property.as_deref() == Some(name) || names(&detail.message, name)
+                };
+                names(&failure.message, name) || failure.details.iter().any(by_detail)
+            }
+            // Other errors name the event too, and are about one of its occurrences.
+            Request::SendEvents { inputs } => {
+                let mut after = failure.message.split("Event with fully qualified name ");
+                let first = |rest: &str| rest.split_whitespace().next() == Some(&*inputs[at].event);
+                after.next();
+                after.any(first)
+            }
+            _ => false,
+        }
     }
 
     /// The inputs that carry the values or properties an error speaks of. Each of them is at fault: the property is
@@ -265,12 +273,24 @@ impl<'a> Inputs<'a> {
         let Some(value) = self.value(at, property) else {
             return false;
         };
+        if self.is_about_another_event(at, &detail.message) {
+            return false;
+        }
         match detail.code.as_deref() {
             Some("PROPERTY_DOESNT_EXIST" | "READ_ONLY_VALUE") => true,
             _ => {
                 refused_value(&detail.message).is_some_and(|refused| refused.trim() == value.trim())
             }
         }
+    }
+
+    /// Events have properties of their own: what is said of one event's says nothing of another's.
+    fn is_about_another_event(&self, at: usize, message: &str) -> bool {
+        let Request::SendEvents { inputs } = self.request else {
+            return false;
+        };
+        let is_named = |input: &OccurrenceInput| names(message, &input.event);
+        !is_named(&inputs[at]) && inputs.iter().any(is_named)
     }
 
     fn value(&self, at: usize, property: &str) -> Option<&'a str> {

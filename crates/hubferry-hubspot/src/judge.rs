@@ -40,7 +40,9 @@ impl<'a> Judged<'a> {
         let (ruling, deciding) = classify(Kind::of(request), failure);
         let values: Vec<&str> = about.iter().flat_map(|&at| inputs.values(at)).collect();
         let code = match ruling {
-            Ruling::Refused(code, _) | Ruling::AllRefused(code, _) => Some(code),
+            Ruling::Refused(code, _)
+            | Ruling::NamedRefused(code, _)
+            | Ruling::AllRefused(code, _) => Some(code),
             _ => None,
         };
         Self {
@@ -91,9 +93,9 @@ impl<'a> Judged<'a> {
             Ruling::There => Outcome::Done(Done::There),
             Ruling::Absent => Outcome::Done(Done::Learned(Fact::Absent)),
             Ruling::Unchanged => self.unchanged(at),
-            Ruling::Refused(code, class) | Ruling::AllRefused(code, class) => {
-                self.rejected(code, class)
-            }
+            Ruling::Refused(code, class)
+            | Ruling::NamedRefused(code, class)
+            | Ruling::AllRefused(code, class) => self.rejected(code, class),
         }
     }
 

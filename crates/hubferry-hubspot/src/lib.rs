@@ -15,6 +15,7 @@ mod settings;
 mod client;
 mod directory;
 mod grant;
+mod known;
 mod login;
 mod probe;
 mod scopes;

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::grant::{self, Granted, TokenError};
+use crate::known::RENEWED_AFTER;
 use crate::outcome::Cause;
 use crate::paths::{Addresses, Parts, Route};
 use crate::probe::PortalId;
@@ -172,7 +173,7 @@ fn new_grant(granted: Granted) -> Result<NewGrant, LoginError> {
     let grant = StoredGrant {
         access: Some(StoredAccess {
             token: granted.access_token,
-            renew_at: until(granted.life.mul_f64(0.8)),
+            renew_at: until(granted.life.mul_f64(RENEWED_AFTER)),
             expires_at: until(granted.life),
         }),
         version: 1,

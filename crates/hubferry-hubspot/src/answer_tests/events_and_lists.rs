@@ -13,7 +13,13 @@ fn accepted_occurrences_are_there_and_refused_ones_wait_for_isolation() {
     let missing = r#"{"status":"error","message":"StandardError{status=error, category=VALIDATION_ERROR, message=Event with fully qualified name pe1_a does not exist., errors=[], context={}, links={}}","correlationId":"c"}"#;
     assert_eq!(
         answers(&request, 400, missing),
-        "refused [1] definition_missing/mapping [-] StandardError{status=error, category=VALIDATION_ERROR, message=Event with fully qualified name pe1_a does not exist., errors=[], context={}, links={}}"
+        "1 definition_missing/mapping [-] StandardError{status=error, category=VALIDATION_ERROR, message=Event with fully qualified name pe1_a does not exist., errors=[], context={}, links={}} | 2 transient Server(400) None",
+        "no occurrence of it can succeed, and the others did nothing wrong"
+    );
+    let unnamed = r#"{"message":"Event with fully qualified name ? does not exist"}"#;
+    assert_eq!(
+        answers(&request, 400, unnamed),
+        "refused [] definition_missing/mapping [-] Event with fully qualified name ? does not exist"
     );
     let table = [
         (
@@ -25,8 +31,16 @@ fn accepted_occurrences_are_there_and_refused_ones_wait_for_isolation() {
             "refused [] too_many_properties/input [-] An event cannot have more than 50 properties",
         ),
         (
+            r#"{"message":"An event completion may have at most 50 properties"}"#,
+            "refused [] too_many_properties/input [-] An event completion may have at most 50 properties",
+        ),
+        (
+            r#"{"message":"Property plan is not defined for event pe1_a"}"#,
+            "refused [1] property_missing/mapping [plan] plan: Property plan is not defined for event pe1_a",
+        ),
+        (
             r#"{"message":"The event definition is archived: pe1_ab"}"#,
-            "refused [2] definition_archived/mapping [-] The event definition is archived: pe1_ab",
+            "refused [] definition_archived/mapping [-] The event definition is archived: pe1_ab",
         ),
         (
             r#"{"message":"The property is archived"}"#,
@@ -159,7 +173,7 @@ fn members_are_there_unless_their_records_are_missing() {
 fn a_list_that_is_gone_or_dynamic_is_the_fault_of_no_member() {
     let request = members(&["5", "6"]);
     let gone = r#"{"status":"error","message":"List does not exist with ID 17."}"#;
-    let expected = "list_missing/mapping [-] List does not exist with ID 17.";
+    let expected = "list_missing/input [-] List does not exist with ID 17.";
     for status in [400, 404] {
         assert_eq!(
             answers(&request, status, gone),
@@ -167,7 +181,7 @@ fn a_list_that_is_gone_or_dynamic_is_the_fault_of_no_member() {
         );
     }
     let dynamic = r#"{"message":"The list has processing type DYNAMIC"}"#;
-    let expected = "list_not_writable/mapping [-] The list has processing type DYNAMIC";
+    let expected = "list_not_writable/input [-] The list has processing type DYNAMIC";
     assert_eq!(
         answers(&request, 400, dynamic),
         format!("1 {expected} | 2 {expected}")
