@@ -38,6 +38,7 @@ mod requests;
 mod step;
 mod targets;
 mod verdicts;
+mod whose;
 mod withdraw;
 
 use std::cmp::Reverse;
