@@ -58,7 +58,7 @@ fn limiters(workers: usize, address: Option<String>) -> Result<Vec<Limiter>, Pro
     let prefix = format!("hubferry-saturate-{}", std::process::id());
     let options = LimiterOptions {
         fresh: Some(Fresh::Empty),
-        patience: None,
+        ..LimiterOptions::default()
     };
     (0..workers.max(1))
         .map(|_| {
@@ -68,7 +68,7 @@ fn limiters(workers: usize, address: Option<String>) -> Result<Vec<Limiter>, Pro
                 &prefix,
                 Scope::new("saturate"),
                 limits(),
-                options,
+                options.clone(),
             )?)
         })
         .collect()

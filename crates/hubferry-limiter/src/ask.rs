@@ -60,9 +60,33 @@ impl Class {
         }
     }
 
+    /// The class of a number; none but its own are ever sent.
+    pub(crate) fn of_number(number: u64) -> Self {
+        let of = |class: &Self| u64::from(class.number()) == number;
+        Self::ALL.into_iter().find(of).unwrap_or(Self::Live)
+    }
+
     /// Whether the class fills what others leave, in the present slot only.
     pub(crate) const fn is_filler(self) -> bool {
         matches!(self, Self::Replay | Self::Backfill)
+    }
+
+    /// Which of the classes that fill: replay first, backfill after it.
+    pub(crate) const fn filler(self) -> Option<usize> {
+        match self {
+            Self::Replay => Some(0),
+            Self::Backfill => Some(1),
+            Self::Live | Self::Retry | Self::Lookup | Self::Admin => None,
+        }
+    }
+
+    /// In which of the two lines of a limit the class waits its turn. Classes with a ceiling of their own stand in none.
+    pub(crate) const fn line(self) -> Option<usize> {
+        match self {
+            Self::Live | Self::Lookup => Some(0),
+            Self::Replay | Self::Backfill => Some(1),
+            Self::Retry | Self::Admin => None,
+        }
     }
 
     /// Whether two classes count against the same ceiling.
@@ -96,6 +120,7 @@ impl Ask {
 
 /// The right to make one call, from now until [`Permit::closes_at`].
 ///
+/// It may come from the store or, while the store is lost, from the worker's island ticket; that makes no difference to its use.
 /// Dropping it unused costs a permit's worth of the window; [`Limiter::give_back`](crate::Limiter::give_back) saves it.
 #[must_use = "an unused permit is wasted; give it back"]
 #[derive(Debug)]
@@ -105,6 +130,18 @@ pub struct Permit {
     pub(crate) class: Class,
     /// Where it was booked, to hand it back.
     pub(crate) places: SmallVec<[Place; 2]>,
+    pub(crate) origin: Origin,
+}
+
+/// Who granted a permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Nobody needed to.
+    Unlimited,
+    /// The store, in this generation of it.
+    Store { generation: u64 },
+    /// The worker itself, on its own.
+    Island,
 }
 
 /// How long a permit is good for that no limit closes.
@@ -129,6 +166,7 @@ impl Permit {
             closes_at: opens_at + UNLIMITED,
             class,
             places: SmallVec::new(),
+            origin: Origin::Unlimited,
         }
     }
 
@@ -162,8 +200,24 @@ pub enum Hint {
         limit: LimitName,
         /// The size of the window.
         max: u32,
-        /// What is left of it; not used yet.
+        /// What is left of it. More use than ours is somebody else's, and is left to them.
         remaining: u32,
+    },
+    /// The receiver said how large the day's limit is, and what is left of it.
+    Day {
+        /// Calls per day.
+        max: u32,
+        /// What is left.
+        remaining: u32,
+    },
+    /// The receiver refused a call because the day is spent: nothing more until its midnight.
+    DaySpent,
+    /// How long a call took from sending to the receiver's count, as far as that can be measured; an upper bound will do.
+    Delay {
+        /// Which limit.
+        limit: LimitName,
+        /// How long.
+        delay: Duration,
     },
 }
 
@@ -190,6 +244,24 @@ pub struct LimitState {
     pub wasted: u64,
     /// Refusals by the receiver that led to a pause.
     pub throttled: u64,
+    /// N as the receiver named it, else the configured one.
+    pub named: u32,
+    /// Left to others: the configured share, or what they are seen to use.
+    pub others: u32,
+    /// Kept free for workers that may be on their own.
+    pub reserved: u32,
+    /// Kept free of replay and backfill, for live work.
+    pub live_reserve: u32,
+    /// Bookings that a change of servers lost and that were charged again.
+    pub lost: u64,
+    /// Hints of another magnitude that were ignored.
+    pub ignored: u64,
+    /// D as it is used at present.
+    pub spread: Duration,
+    /// What each class holds of the window and of the slots to come.
+    pub by_class: [(Class, u32); 6],
+    /// When the next live permit could be booked.
+    pub next: Duration,
 }
 
 /// Why a limit grants nothing for a while.
@@ -199,4 +271,8 @@ pub enum Closed {
     Paused,
     /// The log is new and what was sent before is not known.
     Quarantine,
+    /// Another server keeps the log, and workers still have to say what it missed.
+    Settling,
+    /// The store does not answer.
+    Lost,
 }

@@ -28,6 +28,27 @@ pub enum SettingsError {
         /// The limit.
         limit: LimitName,
     },
+    /// The receiver may not raise the limit to less than it is.
+    #[error("the ceiling of the limit {limit} is lower than the limit")]
+    CeilingUnderMax {
+        /// The limit.
+        limit: LimitName,
+    },
+    /// Too much of the window is left to others.
+    #[error("more than 90 % of the limit {limit} is left to others")]
+    TooMuchForOthers {
+        /// The limit.
+        limit: LimitName,
+    },
+    /// The day's limit covers a limit that is not there, or has the name of one that is.
+    #[error("the limit {limit} of a day covers what is not there, or has another limit's name")]
+    Day {
+        /// The day's limit.
+        limit: LimitName,
+    },
+    /// No time zone of this name is known.
+    #[error("there is no time zone named {0}")]
+    Zone(String),
     /// The burst is larger than the limit itself.
     #[error("the burst of the limit {limit} is larger than the limit")]
     BurstOverMax {
@@ -67,6 +88,9 @@ pub enum StoreError {
     /// The answer took so long that the store's time is not known well enough to use a permit.
     #[error("redis' time is known only to {0:?}; its answers take too long")]
     Imprecise(Duration),
+    /// The state was written by a newer version, which is not overwritten.
+    #[error("the limits in redis belong to a newer version of the limiter")]
+    Newer,
     /// An answer of another shape than this version knows.
     #[error("redis answered in a form this version does not know")]
     Unreadable,

@@ -1,29 +1,41 @@
-//! Several limits at once: one permit that satisfies them all, or none.
+//! Several limits at once: permits that satisfy them all, or none; and the order in which waiters are served.
+//!
+//! Work that may book ahead stands in one line: a refusal gives a place in it, which is the time to ask again. Newcomers
+//! stand behind the line as long as it is longer than what may be booked ahead, unless so little is booked that somebody
+//! in it must have gone.
 
 use smallvec::SmallVec;
 
-use crate::ask::Place;
-use crate::bucket::{Bucket, Request};
+use crate::ask::Class;
+use crate::bucket::{Bucket, Request, SECOND};
 
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Booked {
-    /// Good from `opens` to `closes`.
-    Granted {
-        opens: u64,
-        closes: u64,
-        places: SmallVec<[Place; 2]>,
-    },
+    /// One permit or more.
+    Granted(SmallVec<[Grant; 1]>),
     /// Not now; asking before `again` is in vain.
     Refused { again: u64 },
 }
 
+/// A permit, good from `opens` to `closes`; with the slot of every limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Grant {
+    pub(crate) opens: u64,
+    pub(crate) closes: u64,
+    pub(crate) slots: SmallVec<[u64; 2]>,
+}
+
 /// A refusal is never an invitation to ask in a tight loop.
 const LEAST_WAIT: u64 = 1_000;
+/// Nobody is sent away for longer: what was expected may change.
+const LONGEST_WAIT: u64 = 30 * SECOND;
 /// When no slot will ever do at the present size of the limit, it is worth asking again after this long.
-const HOPELESS: u64 = 1_000_000;
+pub(crate) const HOPELESS: u64 = SECOND;
+/// How long backfill waits when replay does.
+const AFTER_REPLAY: u64 = SECOND / 2;
 
-/// Books the earliest time at which all limits have room, not before `now + lead`.
+/// Books the earliest times at which all limits have room, not before `now + lead`.
 pub(crate) fn book(
     buckets: &mut [Bucket],
     asked: &[usize],
@@ -34,48 +46,101 @@ pub(crate) fn book(
     for limit in asked {
         buckets[*limit].settle(now);
     }
-    let horizon = asked
+    let starves = asked
         .iter()
-        .map(|limit| buckets[*limit].rule.horizon)
-        .min()
-        .unwrap_or(0);
-    let ahead = if request.class.is_filler() {
-        0
-    } else {
-        horizon
+        .any(|limit| buckets[*limit].starves(now, request.class));
+    if request.class == Class::Backfill
+        && !starves
+        && asked.iter().any(|limit| buckets[*limit].replay_waits(now))
+    {
+        refused(buckets, asked, now, request);
+        return Booked::Refused {
+            again: now + AFTER_REPLAY,
+        };
+    }
+    let horizons = asked.iter().map(|limit| buckets[*limit].rule.horizon);
+    let ahead = match horizons.min() {
+        Some(horizon) if !request.class.is_filler() || starves => horizon,
+        _ => 0,
     };
     let latest = now + lead + ahead;
-    let Some(opens) = meet(buckets, asked, now, now + lead, latest, request) else {
+    let Some(at) = meet(buckets, asked, now, now + lead, latest, request) else {
+        refused(buckets, asked, now, request);
         return Booked::Refused {
             again: now + HOPELESS,
         };
     };
-    if opens > latest {
+    let line = end_of_line(buckets, asked, request.class);
+    let is_behind = !request.in_turn && line > latest && at > now + lead + ahead / 2;
+    if at > latest || is_behind {
+        refused(buckets, asked, now, request);
+        let place = stand(buckets, asked, now, at, line, request);
+        let again = place.saturating_sub(lead + ahead);
         return Booked::Refused {
-            again: opens.saturating_sub(lead + ahead).max(now + LEAST_WAIT),
+            again: again.clamp(now + LEAST_WAIT, now + LONGEST_WAIT),
         };
     }
-    let closes = asked
-        .iter()
-        .map(|limit| buckets[*limit].closes(opens))
-        .min();
-    let places = asked
-        .iter()
-        .map(|limit| {
-            let bucket = &mut buckets[*limit];
-            let slot = bucket.book(opens, request);
-            Place {
-                limit: *limit,
-                slot,
-                epoch: bucket.epoch,
-            }
-        })
-        .collect();
-    Booked::Granted {
-        opens,
-        closes: closes.unwrap_or(opens),
-        places,
+    let mut granted = SmallVec::new();
+    granted.push(grant(buckets, asked, now, at, request));
+    for _ in 1..request.count {
+        match meet(buckets, asked, now, now + lead, latest, request) {
+            Some(at) if at <= latest => granted.push(grant(buckets, asked, now, at, request)),
+            _ => break,
+        }
     }
+    if !starves {
+        for limit in asked {
+            buckets[*limit].fed(request.class);
+        }
+    }
+    Booked::Granted(granted)
+}
+
+fn grant(buckets: &mut [Bucket], asked: &[usize], now: u64, at: u64, request: &Request) -> Grant {
+    let closes = asked.iter().map(|limit| buckets[*limit].closes(at)).min();
+    Grant {
+        opens: at,
+        closes: closes.unwrap_or(at),
+        slots: asked
+            .iter()
+            .map(|limit| buckets[*limit].book(now, at, request))
+            .collect(),
+    }
+}
+
+fn refused(buckets: &mut [Bucket], asked: &[usize], now: u64, request: &Request) {
+    for limit in asked {
+        buckets[*limit].refused(now, request.class);
+    }
+}
+
+fn end_of_line(buckets: &[Bucket], asked: &[usize], class: Class) -> u64 {
+    let Some(line) = class.line() else { return 0 };
+    let ends = asked.iter().map(|limit| buckets[*limit].line[line]);
+    ends.max().unwrap_or(0)
+}
+
+/// A place in line: its end for newcomers, the first possible time for those whose turn it is.
+fn stand(
+    buckets: &mut [Bucket],
+    asked: &[usize],
+    now: u64,
+    at: u64,
+    end: u64,
+    request: &Request,
+) -> u64 {
+    let Some(line) = request.class.line() else {
+        return at;
+    };
+    if request.in_turn {
+        return at;
+    }
+    let place = at.max(end);
+    for limit in asked {
+        let bucket = &mut buckets[*limit];
+        bucket.line[line] = place + request.count * bucket.interval(now);
+    }
+    place
 }
 
 /// The first time from `from` on at which every limit has room, or the first found beyond `latest`.

@@ -39,17 +39,32 @@
 
 mod ask;
 mod bucket;
+mod chance;
+mod check;
+mod day;
+mod desk;
 mod error;
+mod fleet;
 mod group;
+mod island;
+mod learned;
 mod limiter;
-mod local;
-mod redis;
+mod line;
+mod member;
 mod settings;
+#[cfg(any(test, feature = "simulation"))]
+#[doc(hidden)]
+pub mod simulation;
 mod slots;
+mod view;
+mod wire;
 
 pub use ask::{Ask, Class, Closed, Hint, LimitState, Permit};
+pub use check::StoreReport;
+pub use day::Zone;
 pub use error::{LimiterError, SettingsError, StoreError};
-pub use limiter::Limiter;
-pub use local::LocalLimiter;
-pub use redis::RedisLimiter;
-pub use settings::{Fresh, LimitName, LimitSettings, LimiterOptions, Scope};
+pub use limiter::{Limiter, LocalLimiter, RedisLimiter};
+pub use settings::{
+    DayLimit, Fresh, LimitName, LimitSettings, LimiterOptions, OnLoss, Scope, Tickets,
+};
+pub use view::{DayState, View, WorkerState};

@@ -1,310 +1,829 @@
--- The limits of one scope: the rule of bucket.rs, slots.rs and group.rs for Redis, in one atomic step.
+-- The limits of one scope: the rule of desk.rs, fleet.rs, day.rs, group.rs, bucket.rs, learned.rs and slots.rs for Redis, in
+-- one atomic step.
 --
--- KEYS     all limits of the scope, those that are asked about first; all with one hash tag
--- ARGV[1]  what to do: ask, back, slow, size, look
--- ARGV[2]  empty: this server's clock decides; else the time in microseconds (tests)
--- ARGV[3]  how many limits are asked about
--- then for every key its rule (8 numbers), then the arguments of what is to be done
+-- KEYS     the fleet; all limits of the scope, those that are asked about first; the day if there is one. One hash tag.
+-- ARGV     what to do; this server's time in microseconds (tests; empty: its clock); how many limits are asked about; how
+--          many there are; terms (4); day (1 if there is one, then 6); caller (13); for every limit its rule (10) and count;
+--          then what belongs to the question
 --
--- A key holds one msgpack array: 18 numbers (below), then for every slot and class with bookings: slot, class, count.
--- The layout belongs to `v1` of the key's name. All times are microseconds.
-local VERSION, SLOT, REACH, EPOCH, LAST, TAIL, FULL, SHARE, SINCE = 1, 2, 3, 4, 5, 6, 7, 8, 9
-local LEARNED, AGREED, AGREED_AT, PAUSED, QUARANTINE = 10, 11, 12, 13, 14
-local GRANTED, RETURNED, WASTED, THROTTLED, FIRST = 15, 16, 17, 18, 19
+-- Values are msgpack arrays that begin with the version of their layout. A newer one is left alone, another is taken for spent.
+-- A limit's array holds its slot's length and 33 numbers, then two for every slot and class with bookings, oldest first: how many slots after the
+-- one before it, and eight times its permits plus the number of its class. Times are microseconds.
+local LAYOUT = 2
+local FIELDS = {'epoch', 'tail', 'full', 'share', 'since', 'size', 'larger', 'agreed', 'agreed_at', 'ignored', 'mean', 'most', 'before',
+  'seen', 'd_least', 'd_most', 'd_least_before', 'd_most_before', 'd_since', 'paused', 'quarantine', 'granted', 'returned',
+  'wasted', 'throttled', 'base', 'lost', 'line1', 'line2', 'since1', 'asked1', 'since2', 'asked2'}
+local N = #FIELDS
+local FLEET = {'epoch', 'last', 'offset', 'era', 'jumps', 'generation', 'run', 'settle', 'settled', 'unknown'}
+local WORKER = {'id', 'acked', 'sent', 'island', 'ticket', 'since', 'waiting', 'granted', 'generation'}
+local DAY = {'start', 'stop', 'used', 'live', 'before', 'named', 'spent'}
+local RULE = {'max', 'ceiling', 'others', 'slot', 'reach', 'window', 'spread', 'least_spread', 'horizon', 'burst'}
 local LIVE, RETRY, LOOKUP, REPLAY, BACKFILL, ADMIN = 0, 1, 2, 3, 4, 5
-local RULE, KEPT_MS = 8, 172800000
-local LEAST_WAIT, HOPELESS, SECOND, WHOLE = 1000, 1000000, 1000000, 1000
-local floor, max, min = math.floor, math.max, math.min
+local KEPT_MS, LEAST_WAIT, LONGEST_WAIT, HOPELESS, SECOND, WHOLE = 172800000, 1000, 30000000, 1000000, 1000000, 1000
+local TOLERANCE, SETTLE, SETTLING, FORGOTTEN, PERIOD, CLOCK = 500000, 500000, 250000, 60000000, 300000000, 50000
+local STARVING, GONE, NEVER = 60000000, 45000000, 1000000000000
+local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 
-local op = ARGV[1]
-local asked = tonumber(ARGV[3])
-local rest = 3 + RULE * #KEYS
-local now
+local op, asked, L = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
+local cursor = 4
+local function take() cursor = cursor + 1; return tonumber(ARGV[cursor]) end
+local raw
 if ARGV[2] == '' then
   local time = redis.call('TIME')
-  now = time[1] * 1000000 + time[2]
+  raw = time[1] * 1000000 + time[2]
 else
-  now = tonumber(ARGV[2])
+  raw = tonumber(ARGV[2])
 end
-
+local terms = {quarantine = take(), workers = take(), ticket = take(), silent = take()}
+local has_day = take() == 1
+local day_terms = {covered = 0}
+if has_day then day_terms = {covered = take(), max = take(), take(), take(), take(), take()} end
+local caller = {worker = take(), run = take(), epoch = take(), generation = take(), last_run = take(), raw = take(),
+  seen = take(), offset = take(), era = take(), elapsed = take(), ticket = take(), island = take(), waiting = take()}
+if ARGV[2] == '' then
+  -- Who may not ask for it cannot tell one server from another.
+  local info = redis.pcall('INFO', 'server')
+  local id = type(info) == 'string' and string.match(info, 'run_id:(%x%x%x%x%x%x%x%x%x%x%x%x)')
+  caller.run = id and tonumber(id, 16) or 0
+end
+local rules, counts, span = {}, {}, 0
+for i = 1, L do
+  local r = {}
+  for _, name in ipairs(RULE) do r[name] = take() end
+  counts[i] = take()
+  r.least_left = floor(r.slot / 4)
+  r.span = r.window + r.spread + r.horizon
+  span = max(span, r.span)
+  rules[i] = r
+end
+local rest = cursor
 local function arg(n) return tonumber(ARGV[rest + n]) end
+
 local function clamp(n, least, most) return max(least, min(most, n)) end
 local function is_filler(class) return class == REPLAY or class == BACKFILL end
 local function shares_ceiling(a, b) return a == b or (is_filler(a) and is_filler(b)) end
+local function after(a, b) return max(0, a - b) end
 
-local rules, states, is_new = {}, {}, {}
+-- A value of our layout, false for one of another, nil for none.
+local function read(key)
+  local text = redis.call('GET', key)
+  if not text then return nil end
+  local ok, values = pcall(cmsgpack.unpack, text)
+  if not ok or type(values) ~= 'table' or type(values[1]) ~= 'number' then return false end
+  if values[1] > LAYOUT then return false, true end
+  if values[1] ~= LAYOUT then return false end
+  return values
+end
+local function store(key, values) redis.call('SET', key, cmsgpack.pack(values), 'PX', KEPT_MS) end
 
-local function read(i)
-  local base = 3 + RULE * (i - 1)
-  local r = {}
-  for n, name in ipairs({'max', 'slot', 'reach', 'window', 'spread', 'horizon', 'burst', 'fresh'}) do
-    r[name] = tonumber(ARGV[base + n])
+-- Fleet
+
+local fleet, now
+local known, is_newer = read(KEYS[1])
+if is_newer then return {raw, -1} end
+if known then
+  fleet = {workers = {}}
+  for n, name in ipairs(FLEET) do fleet[name] = known[1 + n] end
+  for at = 2 + #FLEET, #known, #WORKER do
+    local w = {}
+    for n, name in ipairs(WORKER) do w[name] = known[at + n - 1] end
+    fleet.workers[#fleet.workers + 1] = w
   end
-  r.least_left = floor(r.slot / 4)
-  local raw = redis.call('GET', KEYS[i])
-  if raw then
-    local ok, s = pcall(cmsgpack.unpack, raw)
-    if ok and type(s) == 'table' and s[VERSION] == 1 and s[SLOT] == r.slot and s[REACH] == r.reach then
-      -- Time never goes back, whatever the clock does.
-      now = max(now, s[LAST])
-      rules[i], states[i] = r, s
-      return
+end
+
+local function write_fleet()
+  local values = {LAYOUT}
+  for _, name in ipairs(FLEET) do values[#values + 1] = fleet[name] end
+  for _, w in ipairs(fleet.workers) do
+    for _, name in ipairs(WORKER) do values[#values + 1] = w[name] end
+  end
+  store(KEYS[1], values)
+end
+
+-- Limits
+
+local limits, touched = {}, {}
+
+local function new_limit(i, since, quarantine)
+  local s = {slots = {}, classes = {}, counts = {}, first = 1, reserved = 0}
+  for _, name in ipairs(FIELDS) do s[name] = 0 end
+  s.epoch, s.share, s.quarantine = since, WHOLE, quarantine
+  limits[i] = s
+  touched[i] = true
+end
+
+local function quarantine_of(r)
+  if terms.quarantine == 1 then return r.window + r.spread end
+  return r.span
+end
+
+local function load(i)
+  if limits[i] ~= nil then return limits[i] end
+  local values, newer = read(KEYS[1 + i])
+  if newer then is_newer = true end
+  if values and values[2] ~= rules[i].slot then values = false end
+  if not values then
+    limits[i] = values == false and 'spent' or false
+    return limits[i]
+  end
+  local s = {slots = {}, classes = {}, counts = {}, first = 1, reserved = 0}
+  for n = 1, N do s[FIELDS[n]] = values[2 + n] end
+  local slots, classes, held, slot, at = s.slots, s.classes, s.counts, 0, 0
+  for n = 3 + N, #values, 2 do
+    slot = slot + values[n]
+    at = at + 1
+    slots[at] = slot
+    local code = values[n + 1]
+    local class = code % 8
+    classes[at], held[at] = class, (code - class) / 8
+  end
+  limits[i] = s
+  return s
+end
+
+local function write_limit(i)
+  local s = limits[i]
+  local values = {LAYOUT, rules[i].slot}
+  for n = 1, N do values[2 + n] = s[FIELDS[n]] end
+  local at, slot = 2 + N, 0
+  for n = s.first, #s.slots do
+    if s.counts[n] > 0 then
+      values[at + 1], values[at + 2] = s.slots[n] - slot, s.counts[n] * 8 + s.classes[n]
+      at, slot = at + 2, s.slots[n]
     end
   end
-  rules[i], is_new[i] = r, raw and 'unreadable' or 'missing'
+  store(KEYS[1 + i], values)
 end
 
-local function write(i)
-  local s = states[i]
-  s[LAST] = now
-  redis.call('SET', KEYS[i], cmsgpack.pack(s), 'PX', KEPT_MS)
-end
-
-local function begin(i)
-  -- Slots of another length cannot be compared with ours: as good as lost, whatever `fresh` says.
-  local r = rules[i]
-  local is_known_empty = is_new[i] == 'missing' and r.fresh == 0
-  local quarantine = is_known_empty and 0 or now + r.window + r.spread
-  states[i] = {1, r.slot, r.reach, now, now, 0, 0, WHOLE, 0, 0, 0, 0, 0, quarantine, 0, 0, 0, 0}
-  write(i)
-end
-
-for i = 1, asked do read(i) end
-if next(is_new) then
-  -- What has no state was lost together: whatever else is missing begins now too, not when it is first asked about.
-  for i = asked + 1, #KEYS do read(i) end
-  for i = 1, #KEYS do
-    if is_new[i] then begin(i) end
+local is_new = fleet == nil
+if is_new then
+  fleet = {workers = {}, epoch = raw, last = raw, offset = 0, era = 0, jumps = 0, generation = 1, run = caller.run, settle = 0,
+    settled = 0, unknown = 0}
+  if terms.quarantine > 0 and terms.workers > 0 then fleet.unknown = raw + terms.ticket + span end
+  for i = 1, L do
+    local found = load(i)
+    local empty = found == false and known == nil and terms.quarantine == 0
+    new_limit(i, raw, empty and 0 or raw + quarantine_of(rules[i]))
   end
 end
 
-local function settle(r, s)
-  if s[SHARE] >= WHOLE or now <= s[SINCE] then return end
-  local windows = floor((now - s[SINCE]) / r.window)
-  s[SHARE] = min(WHOLE, s[SHARE] + windows * 20)
-  s[SINCE] = s[SINCE] + windows * r.window
+local function complete()
+  local whole = true
+  for i = 1, asked do
+    if type(load(i)) ~= 'table' then whole = false end
+  end
+  if whole then return end
+  for i = 1, L do
+    local found = load(i)
+    if type(found) ~= 'table' then
+      local empty = found == false and terms.quarantine == 0
+      new_limit(i, now, empty and 0 or now + quarantine_of(rules[i]))
+    end
+  end
 end
 
-local function ceiling(r, s)
-  if s[LEARNED] == 0 then return r.max end
-  return min(s[LEARNED], r.max)
+local function time() return max(fleet.last, raw - fleet.offset) end
+
+local function hold_back(by)
+  fleet.offset, fleet.era, fleet.jumps = fleet.offset + by, fleet.era + 1, fleet.jumps + 1
+  for _, w in ipairs(fleet.workers) do w.acked = after(w.acked, by) end
 end
 
-local function effective(r, s)
-  return max(1, floor(ceiling(r, s) * s[SHARE] / WHOLE))
+local function tick()
+  local knows = caller.epoch == fleet.epoch and caller.seen > 0
+  if knows then
+    local jump, held = raw - caller.raw - caller.elapsed, fleet.offset - caller.offset
+    if jump > TOLERANCE and jump - held > TOLERANCE then hold_back(jump - held) end
+  end
+  now = time()
+  local expected = caller.seen + caller.elapsed
+  if not knows then
+    if now > fleet.last + TOLERANCE then
+      hold_back(now - fleet.last)
+      now = fleet.last
+    end
+  elseif caller.era == fleet.era and expected > now then
+    if expected > now + TOLERANCE then
+      fleet.offset = raw - expected
+      fleet.jumps = fleet.jumps + 1
+    end
+    now = expected
+  end
+  fleet.last = now
 end
 
-local function interval(r, s)
-  return math.ceil((r.reach + 1) * r.slot / effective(r, s))
+local function is_moved(before)
+  if caller.run == 0 or caller.run == fleet.run then return false end
+  local is_first = fleet.run == 0
+  fleet.run = caller.run
+  if is_first then return false end
+  fleet.generation = fleet.generation + 1
+  fleet.settle, fleet.settled = now + SETTLE, now + max(span, SETTLE)
+  for _, w in ipairs(fleet.workers) do
+    if w.sent + span < now then w.generation = fleet.generation end
+    w.sent = now
+  end
+  if terms.workers > 0 and now > before + floor(terms.ticket / 10) then fleet.unknown = now + terms.ticket + span end
+  return true
 end
 
-local function count(s, first, last, class)
+local function unsettled()
+  if now >= fleet.settled then return nil end
+  for _, w in ipairs(fleet.workers) do
+    if w.generation ~= fleet.generation then return fleet.settled end
+  end
+  return now < fleet.settle and fleet.settle or nil
+end
+
+local function meet_caller()
+  local kept, me, holders = {}, nil, 0
+  for _, w in ipairs(fleet.workers) do
+    local until_ = w.ticket > 0 and max(w.sent + terms.ticket + span, w.island) or w.sent + max(FORGOTTEN, span)
+    if now <= until_ then
+      kept[#kept + 1] = w
+      if w.id == caller.worker then me = w end
+    end
+  end
+  fleet.workers = kept
+  if not me then
+    if #kept >= 256 then
+      for n, w in ipairs(kept) do
+        if w.ticket == 0 then table.remove(kept, n); break end
+      end
+    end
+    me = {id = caller.worker, acked = now, sent = now, island = 0, ticket = 0, since = now, waiting = 0, granted = 0}
+    kept[#kept + 1] = me
+  end
+  for _, w in ipairs(kept) do
+    if w.ticket > 0 then holders = holders + 1 end
+  end
+  if caller.epoch == fleet.epoch then me.acked = max(me.acked, min(caller.seen, now)) end
+  me.sent, me.waiting, me.generation = now, caller.waiting, fleet.generation
+  if caller.island > 0 then me.island = max(me.island, after(now + 1, caller.island) + span) end
+  local is_due = caller.ticket == 1 and me.ticket == 0 and holders < terms.workers
+    and now >= me.since + floor(terms.ticket / 10)
+  if is_due or caller.ticket == 2 then me.ticket = 1 end
+  return me.ticket > 0 and caller.ticket > 0 and terms.workers > 0
+end
+
+local function leave()
+  local kept = {}
+  for _, w in ipairs(fleet.workers) do
+    if w.id == caller.worker then
+      w.ticket, w.waiting = 0, 0
+      if w.island > now then w.ticket, w.sent = 1, 0 end
+    end
+    if w.id ~= caller.worker or w.island > now then kept[#kept + 1] = w end
+  end
+  fleet.workers = kept
+end
+
+local function is_alone(w) return w.ticket > 0 and (now > w.acked + terms.silent or now < w.island) end
+
+local function keep_free()
+  local alone = 0
+  if terms.workers > 0 then
+    for _, w in ipairs(fleet.workers) do
+      if is_alone(w) then alone = alone + 1 end
+    end
+    if now < fleet.unknown then alone = alone + after(terms.workers, #fleet.workers) end
+  end
+  for i = 1, L do
+    local s = limits[i]
+    if type(s) == 'table' then
+      s.reserved = floor(rules[i].max * 8 / (10 * max(1, terms.workers))) * alone
+    end
+  end
+end
+
+local function waiting()
   local sum = 0
-  for i = FIRST, #s, 3 do
-    if s[i] >= first and s[i] <= last and (class == nil or s[i + 1] == class) then sum = sum + s[i + 2] end
+  for _, w in ipairs(fleet.workers) do
+    if now < w.sent + 10000000 then sum = sum + w.waiting end
   end
   return sum
 end
 
-local function paced(r, s, cost)
-  local is_restarting = s[PAUSED] > 0 and now < s[PAUSED] + r.window
-  local burst = is_restarting and 1 or r.burst
-  local every = interval(r, s)
-  burst = max(burst, 1 + floor(r.least_left / every))
-  return max(0, s[FULL] + cost * every - burst * every)
+-- Bucket
+
+local function ceiling(r, s)
+  if s.size == 0 then return r.max end
+  return min(s.size, r.ceiling)
 end
 
-local function own_room(r, s, all, class, waiting)
-  local own = all
-  if class == RETRY then
-    own = floor(all * 3 / 10)
-  elseif class == ADMIN then
-    own = floor(all / 50)
+local function hear(r, s, named)
+  if named > 4 * r.ceiling or named * 4 < r.max then
+    s.ignored = s.ignored + 1
+    return
+  end
+  local current = ceiling(r, s)
+  if named < current then
+    s.size, s.agreed = named, 0
+  elseif named == current then
+    s.agreed = 0
+  elseif current < r.ceiling and now >= s.agreed_at + r.window then
+    if s.larger ~= named then s.larger, s.agreed = named, 0 end
+    s.agreed, s.agreed_at = s.agreed + 1, now
+    if s.agreed == 3 then s.size, s.agreed = min(named, r.ceiling), 0 end
+  end
+end
+
+local function settle(r, s)
+  if s.share >= WHOLE or now <= s.since then return end
+  local windows = floor((now - s.since) / r.window)
+  s.share = min(WHOLE, s.share + windows * 20)
+  s.since = s.since + windows * r.window
+end
+
+local function left_to_others(r, s)
+  local of = ceiling(r, s)
+  local seen = now < s.seen + 3 * r.window and max(s.most, s.before) or 0
+  if seen * 20 <= of then seen = 0 end
+  return max(floor(of * r.others / 100), min(seen, floor(of * 9 / 10)))
+end
+
+local function effective(r, s)
+  local ours = after(floor(ceiling(r, s) * s.share / WHOLE), left_to_others(r, s))
+  return after(max(1, ours), s.reserved)
+end
+
+local function spread(r, s)
+  if r.least_spread >= r.spread or s.d_most_before == 0 or now >= s.d_since + 2 * PERIOD then return r.spread end
+  local least, most = min(s.d_least, s.d_least_before), max(s.d_most, s.d_most_before)
+  return clamp(floor((most - least) * 5 / 4) + CLOCK, r.least_spread, r.spread)
+end
+
+local function reach(r, s) return ceil((r.window + spread(r, s)) / r.slot) end
+
+local function count(s, first, last, class)
+  local sum, slots = 0, s.slots
+  for n = #slots, s.first, -1 do
+    local slot = slots[n]
+    if slot < first then break end
+    if slot <= last and (class == nil or s.classes[n] == class) then sum = sum + s.counts[n] end
+  end
+  return sum
+end
+
+local function used_by(r, s, class)
+  return count(s, after(floor(now / r.slot), r.reach), math.huge, class)
+end
+
+local function delay_seen(s, least, most)
+  if most == 0 or least > most then return end
+  if now >= s.d_since + PERIOD then
+    local is_next = s.d_since > 0 and now < s.d_since + 2 * PERIOD
+    s.d_least_before, s.d_most_before = is_next and s.d_least or 0, is_next and s.d_most or 0
+    s.d_least, s.d_most, s.d_since = least, most, now
+  end
+  s.d_least, s.d_most = min(s.d_least, least), max(s.d_most, most)
+end
+
+local function seen(r, s, named, remaining, at)
+  if remaining > named or at > now then return end
+  local last = floor(at / r.slot)
+  local own = count(s, after(last, floor(r.window / r.slot)), last)
+  local used = after(named - remaining, own)
+  if now < s.seen + 3 * r.window then s.mean = s.mean - floor(s.mean / 8) + used else s.mean = 8 * used end
+  if now >= s.seen + r.window then
+    s.before = now < s.seen + 2 * r.window and s.most or 0
+    s.most, s.seen = 0, now
+  end
+  s.most = max(s.most, ceil(s.mean / 8))
+end
+
+local function readings(from)
+  for i = 1, asked do
+    local r, s, at = rules[i], limits[i], from + 5 * (i - 1)
+    local named = arg(at)
+    if named > 0 then
+      hear(r, s, named)
+      seen(r, s, named, arg(at + 1), arg(at + 2))
+    end
+    delay_seen(s, arg(at + 3), arg(at + 4))
+  end
+end
+
+-- What does not change while a question is answered.
+local function prepare(r, s, class, waits)
+  s.reach, s.all = reach(r, s), effective(r, s)
+  s.every = ceil((s.reach + 1) * r.slot / max(1, s.all))
+  local burst = r.burst
+  if s.paused > 0 and now < s.paused + r.window then
+    burst = 1
   elseif is_filler(class) then
-    local first = floor(now / r.slot) - r.reach
-    local live = count(s, first, math.huge, LIVE)
-    own = all - clamp(floor(live * 12 / 10) + waiting, floor(all / 10), floor(all * 9 / 10))
+    burst = floor(r.burst / 8)
+  end
+  s.pace = max(burst, 1 + floor(r.least_left / s.every)) * s.every
+end
+
+local function reserve(r, s, waits)
+  return clamp(floor(used_by(r, s, LIVE) * 21 / 20) + waits, floor(s.all / 10), floor(s.all * 9 / 10))
+end
+
+local function own_room(r, s, class, waits)
+  local own = s.all
+  if class == RETRY then
+    own = floor(s.all * 3 / 10)
+  elseif class == ADMIN then
+    own = floor(s.all / 50)
+  elseif is_filler(class) then
+    own = s.all - reserve(r, s, waits)
   end
   return max(own, 1)
 end
 
-local function earliest_slot(r, s, from, class, cost, all, own)
-  local slot = max(from, s[TAIL])
-  local i, last = FIRST, #s
-  while i <= last and s[i] + r.reach < slot do i = i + 3 end
-  local sum, mine = 0, 0
-  for j = i, last, 3 do
-    sum = sum + s[j + 2]
-    if shares_ceiling(s[j + 1], class) then mine = mine + s[j + 2] end
+local function earliest_slot(s, from, class, cost, own)
+  local slot = max(from, s.tail)
+  local slots, classes, counts_, behind = s.slots, s.classes, s.counts, s.reach
+  local last, all, mine, i = #s.slots, 0, 0, #s.slots + 1
+  while i > s.first and slots[i - 1] + behind >= slot do
+    i = i - 1
+    all = all + counts_[i]
+    if shares_ceiling(classes[i], class) then mine = mine + counts_[i] end
   end
-  while sum + cost > all or mine + cost > own do
+  while all + cost > s.all or mine + cost > own do
     if i > last then return nil end
-    slot = max(slot, s[i] + r.reach + 1)
-    sum = sum - s[i + 2]
-    if shares_ceiling(s[i + 1], class) then mine = mine - s[i + 2] end
-    i = i + 3
+    slot = max(slot, slots[i] + behind + 1)
+    all = all - counts_[i]
+    if shares_ceiling(classes[i], class) then mine = mine - counts_[i] end
+    i = i + 1
   end
   return slot
 end
 
-local function earliest(r, s, at, class, cost, waiting)
-  at = max(at, s[PAUSED], s[QUARANTINE], paced(r, s, cost))
+local function earliest(r, s, at, class, cost, waits)
+  at = max(at, s.paused, s.quarantine, after(s.full + cost * s.every, s.pace))
   local from = floor((at + r.least_left) / r.slot)
-  local all = effective(r, s)
-  local slot = earliest_slot(r, s, from, class, cost, all, own_room(r, s, all, class, waiting))
+  local slot = earliest_slot(s, from, class, cost, own_room(r, s, class, waits))
   return slot and max(at, slot * r.slot)
 end
 
 local function find(s, slot, class)
-  local i = #s - 2
-  while i >= FIRST and s[i] >= slot do
-    if s[i] == slot and s[i + 1] == class then return i end
-    i = i - 3
+  local slots = s.slots
+  local n = #slots
+  while n >= s.first and slots[n] >= slot do
+    if slots[n] == slot and s.classes[n] == class then return n end
+    n = n - 1
   end
   return nil
 end
 
-local function book(i, at, class, cost)
-  local r, s = rules[i], states[i]
-  local slot = floor(at / r.slot)
-  s[TAIL] = max(s[TAIL], slot)
+local function log(r, s, slot, class, cost)
+  s.tail = max(s.tail, slot)
   local found = find(s, slot, class)
   if found then
-    s[found + 2] = s[found + 2] + cost
+    s.counts[found] = s.counts[found] + cost
   else
-    local n = #s
-    s[n + 1], s[n + 2], s[n + 3] = slot, class, cost
+    local n = #s.slots + 1
+    s.slots[n], s.classes[n], s.counts[n] = slot, class, cost
   end
-  s[FULL] = max(s[FULL], at) + cost * interval(r, s)
-  s[GRANTED] = s[GRANTED] + cost
-  local keep, last = FIRST, #s
-  while keep <= last and s[keep] + r.reach < s[TAIL] do keep = keep + 3 end
-  if keep > FIRST then
-    local kept = {}
-    for n = 1, FIRST - 1 do kept[n] = s[n] end
-    for n = keep, last do kept[FIRST + n - keep] = s[n] end
-    states[i] = kept
-  end
+  local keep = min(after(floor(now / r.slot), r.reach + floor(SECOND / r.slot) + 1), s.tail)
+  while s.first <= #s.slots and s.slots[s.first] < keep do s.first = s.first + 1 end
+end
+
+local function book(r, s, at, class, cost)
+  local slot = floor(at / r.slot)
+  log(r, s, slot, class, cost)
+  s.full = max(s.full, at) + cost * s.every
+  s.granted = s.granted + cost
   return slot
 end
 
-local function ask()
-  local class, cost, lead, waiting = arg(1), arg(2), arg(3), arg(4)
-  local ahead = math.huge
-  for i = 1, asked do
-    settle(rules[i], states[i])
-    ahead = min(ahead, rules[i].horizon)
+local function charge(i)
+  local r, s = rules[i], limits[i]
+  local lost = after(counts[i], s.base)
+  if lost <= s.lost then return end
+  log(r, s, floor((now + r.horizon) / r.slot), LIVE, lost - s.lost)
+  s.lost = lost
+  touched[i] = true
+end
+
+-- Replay and backfill that wait in vain.
+local function hunger(class)
+  if class == REPLAY then return 'since1', 'asked1' end
+  return 'since2', 'asked2'
+end
+
+local function starves(r, s, class)
+  if not is_filler(class) then return false end
+  local since, last = hunger(class)
+  return s[last] > 0 and now <= s[last] + GONE and now >= s[since] + STARVING
+    and used_by(r, s, class) < max(1, floor(s.all / 100))
+end
+
+local function refused(s, class)
+  if not is_filler(class) then return end
+  local since, last = hunger(class)
+  if s[last] == 0 or now > s[last] + GONE then s[since] = now end
+  s[last] = now
+end
+
+-- Day
+
+local day
+if has_day then
+  day = {start = 0, stop = 0, used = 0, live = 0, before = 0, named = 0, spent = 0}
+  local values, newer = read(KEYS[2 + L])
+  if newer then return {raw, -1} end
+  if values then
+    for n, name in ipairs(DAY) do day[name] = values[1 + n] end
   end
-  if is_filler(class) then ahead = 0 end
-  local latest = now + lead + ahead
-  local at, before = now + lead, nil
+end
+
+local function turn()
+  for n = 1, 3 do
+    local start, stop = day_terms[n], day_terms[n + 1]
+    if start <= raw and raw < stop then
+      if start > day.start then
+        day.before = day.stop == start and day.live or 0
+        day.start, day.stop, day.used, day.live, day.spent = start, stop, 0, 0, 0
+      end
+      return
+    end
+  end
+end
+
+local function write_day()
+  local values = {LAYOUT}
+  for _, name in ipairs(DAY) do values[#values + 1] = day[name] end
+  store(KEYS[2 + L], values)
+end
+
+local function forecast()
+  if day.stop == 0 or raw < day.start then return 0 end
+  local left = floor(after(day.stop, raw) / SECOND)
+  local gone = max(floor((raw - day.start) / SECOND), 3600)
+  local length = max(floor((day.stop - day.start) / SECOND), 1)
+  return max(floor(day.live * left / gone), floor(day.before * left / length))
+end
+
+local function admits(class, cost)
+  if day.spent > 0 then return false end
+  local most = day.named > 0 and day.named or day_terms.max
+  if most == 0 then return true end
+  local kept = floor(most / 200)
+  if class == LOOKUP then
+    kept = floor(most / 20)
+  elseif is_filler(class) then
+    kept = kept + floor(forecast() * 11 / 10)
+  end
+  return after(most, day.used) >= kept + cost
+end
+
+-- Questions
+
+local function header(ticket)
+  return {raw, now, fleet.offset, fleet.era, fleet.epoch, fleet.generation, #fleet.workers, ticket and 1 or 0,
+    caller.run}
+end
+
+local function add(answer, ...)
+  for n = 1, select('#', ...) do answer[#answer + 1] = (select(n, ...)) end
+end
+
+local function meet(at, latest, class, cost, waits)
   repeat
-    before = at
+    local before = at
     for i = 1, asked do
-      at = at and earliest(rules[i], states[i], at, class, cost, waiting)
+      at = at and earliest(rules[i], limits[i], at, class, cost, waits)
     end
   until at == nil or at == before or at > latest
-  if at == nil or at > latest then
-    local again = at and max(at - lead - ahead, now + LEAST_WAIT) or now + HOPELESS
-    return {now, 0, again}
-  end
-  local closes = math.huge
-  local answer = {now, 1, at, closes}
+  return at
+end
+
+-- The grants as a list of opening times, or nil and when to ask again.
+local function book_all(class, cost, lead, wanted, in_turn, waits)
+  local is_starving, replay_waits, ahead = false, false, math.huge
   for i = 1, asked do
-    closes = min(closes, (floor(at / rules[i].slot) + 1) * rules[i].slot)
-    local slot = book(i, at, class, cost)
-    write(i)
-    local n = #answer
-    answer[n + 1], answer[n + 2], answer[n + 3] = slot, states[i][EPOCH], ceiling(rules[i], states[i])
+    local r, s = rules[i], limits[i]
+    settle(r, s)
+    prepare(r, s, class, waits)
+    ahead = min(ahead, r.horizon)
+    if starves(r, s, class) then is_starving = true end
+    if s.asked1 > 0 and now < s.asked1 + 2 * SECOND then replay_waits = true end
   end
-  answer[4] = closes
-  return answer
+  if class == BACKFILL and not is_starving and replay_waits then
+    for i = 1, asked do refused(limits[i], class) end
+    return nil, now + SECOND / 2
+  end
+  if is_filler(class) and not is_starving then ahead = 0 end
+  local latest = now + lead + ahead
+  local at = meet(now + lead, latest, class, cost, waits)
+  if at == nil then
+    for i = 1, asked do refused(limits[i], class) end
+    return nil, now + HOPELESS
+  end
+  local line, stands = 0, nil
+  if class == LIVE or class == LOOKUP then stands = 'line1' elseif is_filler(class) then stands = 'line2' end
+  if stands then
+    for i = 1, asked do line = max(line, limits[i][stands]) end
+  end
+  local is_behind = not in_turn and line > latest and at > now + lead + floor(ahead / 2)
+  if at > latest or is_behind then
+    for i = 1, asked do refused(limits[i], class) end
+    local place = at
+    if stands and not in_turn then
+      place = max(at, line)
+      for i = 1, asked do limits[i][stands] = place + wanted * limits[i].every end
+    end
+    return nil, clamp(after(place, lead + ahead), now + LEAST_WAIT, now + LONGEST_WAIT)
+  end
+  local grants = {}
+  repeat
+    local closes, grant = math.huge, {at, 0}
+    for i = 1, asked do
+      local r = rules[i]
+      closes = min(closes, (floor(at / r.slot) + 1) * r.slot)
+      grant[2 + i] = book(r, limits[i], at, class, cost)
+    end
+    grant[2] = closes
+    grants[#grants + 1] = grant
+    at = #grants < wanted and meet(now + lead, latest, class, cost, waits) or nil
+  until at == nil or at > latest
+  if not is_starving and is_filler(class) then
+    local since, last = hunger(class)
+    for i = 1, asked do limits[i][since], limits[i][last] = 0, 0 end
+  end
+  return grants
+end
+
+local function ask(answer)
+  local class, cost, lead, wanted, in_turn = arg(1), arg(2), arg(3), arg(4), arg(5) > 0
+  readings(6)
+  local covered = day ~= nil and day_terms.covered > 0
+  local grants, again = nil, 0
+  local open = unsettled()
+  local admitted = true
+  if not open and covered then
+    turn()
+    if not admits(class, cost * wanted) then
+      admitted = admits(class, cost)
+      wanted = 1
+    end
+  end
+  if open then
+    again = max(min(open, now + SETTLING), now + LEAST_WAIT)
+  elseif not admitted then
+    again = now + LONGEST_WAIT
+  else
+    grants, again = book_all(class, cost, lead, wanted, in_turn, waiting())
+  end
+  local granted = grants and #grants or 0
+  for _, w in ipairs(fleet.workers) do
+    if w.id == caller.worker then w.granted = w.granted + granted * cost end
+  end
+  if covered then
+    day.used = day.used + granted * cost
+    if class == LIVE then day.live = day.live + granted * cost end
+    write_day()
+  end
+  add(answer, granted, again or 0)
+  for i = 1, asked do
+    local s = limits[i]
+    add(answer, s.epoch, ceiling(rules[i], s), s.granted, after(s.paused, now))
+    touched[i] = true
+  end
+  for _, grant in ipairs(grants or {}) do
+    for _, value in ipairs(grant) do answer[#answer + 1] = value end
+  end
 end
 
 local function back()
-  local class = arg(1)
+  local class, generation, saved = arg(1), arg(2), false
   for i = 1, asked do
-    local r, s = rules[i], states[i]
-    local slot, epoch = arg(2 * i), arg(2 * i + 1)
-    if s[EPOCH] == epoch then
-      settle(r, s)
+    local r, s = rules[i], limits[i]
+    local slot, epoch = arg(1 + 2 * i), arg(2 + 2 * i)
+    settle(r, s)
+    if generation == fleet.generation and s.epoch == epoch then
       if floor(now / r.slot) > slot then
-        s[WASTED] = s[WASTED] + 1
+        s.wasted = s.wasted + 1
       else
         local found = find(s, slot, class)
-        if found then s[found + 2] = max(0, s[found + 2] - 1) end
-        s[FULL] = max(s[FULL] - interval(r, s), min(now, s[FULL]))
-        s[RETURNED] = s[RETURNED] + 1
+        if found then s.counts[found] = after(s.counts[found], 1) end
+        prepare(r, s, class, 0)
+        s.full = max(after(s.full, s.every), min(now, s.full))
+        s.returned = s.returned + 1
+        saved = true
       end
-      write(i)
     end
+    touched[i] = true
   end
-  return {now}
+  if saved and day and day_terms.covered > 0 then
+    turn()
+    day.used = after(day.used, 1)
+    if class == LIVE then day.live = after(day.live, 1) end
+    write_day()
+  end
 end
 
 local function slow()
   local pause = clamp(arg(1), SECOND, 60 * SECOND)
   for i = 1, asked do
-    local s = states[i]
+    local s = limits[i]
     settle(rules[i], s)
-    if now >= s[PAUSED] then
-      s[SHARE] = max(floor(s[SHARE] * 9 / 10), WHOLE / 2)
-      s[SINCE] = now
-      s[THROTTLED] = s[THROTTLED] + 1
+    if now >= s.paused then
+      s.share = max(floor(s.share * 9 / 10), WHOLE / 2)
+      s.since = now
+      s.throttled = s.throttled + 1
     end
-    s[PAUSED] = max(s[PAUSED], now + pause)
-    write(i)
+    s.paused = max(s.paused, now + pause)
+    touched[i] = true
   end
-  return {now}
 end
 
-local function size()
-  local named = arg(1)
-  local answer = {now}
+local function note(answer)
+  readings(1)
   for i = 1, asked do
-    local r, s = rules[i], states[i]
-    if named > 0 and named <= 4 * r.max and named * 4 >= r.max then
-      local current = ceiling(r, s)
-      if named < current then
-        s[LEARNED], s[AGREED] = named, 0
-      elseif named == current then
-        s[AGREED] = 0
-      elseif current < r.max and now >= s[AGREED_AT] + r.window then
-        s[AGREED], s[AGREED_AT] = s[AGREED] + 1, now
-        if s[AGREED] == 3 then
-          s[LEARNED], s[AGREED] = named < r.max and named or 0, 0
-        end
-      end
-      write(i)
-    end
-    answer[i + 1] = ceiling(r, s)
+    add(answer, ceiling(rules[i], limits[i]))
+    touched[i] = true
   end
-  return answer
 end
 
-local function look()
-  local answer = {now}
+local function note_day()
+  if not day then return end
+  local named, remaining = arg(1), arg(2)
+  turn()
+  if named > 0 and remaining <= named then
+    day.named, day.used = named, max(day.used, named - remaining)
+  end
+  if arg(3) > 0 then day.spent = 1 end
+  write_day()
+end
+
+local function look(answer)
+  local open = unsettled()
+  local left, waits = open and open - now or 0, waiting()
   for i = 1, asked do
-    local r, s = rules[i], states[i]
+    local r, s = rules[i], limits[i]
     settle(r, s)
+    prepare(r, s, LIVE, 0)
     local slot = floor(now / r.slot)
     local closed, closed_for = 0, 0
-    if s[QUARANTINE] > now then
-      closed, closed_for = 2, s[QUARANTINE] - now
-    elseif s[PAUSED] > now then
-      closed, closed_for = 1, s[PAUSED] - now
+    if s.quarantine > now then
+      closed, closed_for = 2, s.quarantine - now
+    elseif s.paused > now then
+      closed, closed_for = 1, s.paused - now
+    elseif open then
+      closed, closed_for = 3, left
     end
-    for _, value in ipairs({
-      effective(r, s), count(s, slot - r.reach, slot), count(s, slot + 1, math.huge), closed, closed_for,
-      s[GRANTED], s[RETURNED], s[WASTED], s[THROTTLED],
-    }) do answer[#answer + 1] = value end
+    local at = earliest(r, s, now, LIVE, 1, 0)
+    add(answer, s.all, count(s, after(slot, r.reach), slot), count(s, slot + 1, math.huge), closed, closed_for, s.granted,
+      s.returned, s.wasted, s.throttled, ceiling(r, s), left_to_others(r, s), s.reserved, reserve(r, s, waits), s.lost,
+      s.ignored, spread(r, s), used_by(r, s, LIVE), used_by(r, s, RETRY), used_by(r, s, LOOKUP), used_by(r, s, REPLAY),
+      used_by(r, s, BACKFILL), used_by(r, s, ADMIN), at and at - now or NEVER)
   end
+  add(answer, left, fleet.jumps)
+  if day then
+    turn()
+    for _, name in ipairs(DAY) do add(answer, day[name]) end
+  end
+  for _, w in ipairs(fleet.workers) do
+    add(answer, w.id, w.ticket, is_alone(w) and 1 or 0, after(now, w.since), after(now, w.acked), w.waiting, w.granted)
+  end
+end
+
+if op == 'look' and not is_new then
+  now = time()
+  complete()
+  if is_newer then return {raw, -1} end
+  keep_free()
+  local answer = header(false)
+  look(answer)
+  for i in pairs(touched) do write_limit(i) end
   return answer
 end
 
-if op == 'ask' then return ask() end
-if op == 'back' then return back() end
-if op == 'slow' then return slow() end
-if op == 'size' then return size() end
-if op == 'look' then return look() end
-return redis.error_reply('unknown operation of the limiter')
+local before = fleet.last
+tick()
+complete()
+if is_newer then return {raw, -1} end
+if is_moved(before) then
+  for i = 1, L do
+    local s = load(i)
+    if type(s) == 'table' then
+      s.base, s.lost = s.granted, 0
+      touched[i] = true
+    end
+  end
+end
+if caller.epoch == fleet.epoch and (caller.generation ~= fleet.generation or caller.last_run ~= fleet.run) then
+  for i = 1, L do
+    if type(load(i)) == 'table' then charge(i) end
+  end
+end
+local ticket = false
+if op == 'leave' then leave() else ticket = meet_caller() end
+keep_free()
+local answer = header(ticket and op ~= 'look')
+if op == 'ask' then ask(answer)
+elseif op == 'back' then back()
+elseif op == 'slow' then slow()
+elseif op == 'note' then note(answer)
+elseif op == 'day' then note_day()
+elseif op == 'look' then look(answer)
+elseif op ~= 'beat' and op ~= 'leave' then return redis.error_reply('unknown question to the limiter')
+end
+for i in pairs(touched) do write_limit(i) end
+write_fleet()
+return answer

@@ -59,8 +59,8 @@ impl SlotLog {
         Some(slot)
     }
 
-    /// Books a slot that [`SlotLog::earliest`] found, and forgets what no later check can see.
-    pub(crate) fn book(&mut self, slot: u64, class: Class, cost: u64, reach: u64) {
+    /// Books a slot that [`SlotLog::earliest`] found, and forgets the slots before `keep`, which nobody asks about again.
+    pub(crate) fn book(&mut self, slot: u64, class: Class, cost: u64, keep: u64) {
         self.tail = self.tail.max(slot);
         match self.entry(slot, class) {
             Some(entry) => entry.count += cost,
@@ -73,7 +73,7 @@ impl SlotLog {
         while self
             .entries
             .front()
-            .is_some_and(|entry| entry.slot + reach < self.tail)
+            .is_some_and(|entry| entry.slot < keep.min(self.tail))
         {
             self.entries.pop_front();
         }
@@ -117,7 +117,7 @@ mod tests {
     fn booked(slots: &[u64]) -> SlotLog {
         let mut log = SlotLog::default();
         for slot in slots {
-            log.book(*slot, Class::Live, 1, ROOM.reach);
+            log.book(*slot, Class::Live, 1, 0);
         }
         log
     }
@@ -145,8 +145,8 @@ mod tests {
     #[test]
     fn a_ceiling_counts_only_the_classes_that_share_it() {
         let mut log = SlotLog::default();
-        log.book(1, Class::Replay, 1, 10);
-        log.book(1, Class::Live, 1, 10);
+        log.book(1, Class::Replay, 1, 0);
+        log.book(1, Class::Live, 1, 0);
         let room = Room {
             reach: 10,
             all: 9,

@@ -37,10 +37,12 @@ fn prefix() -> String {
     format!("hubferry-test-{}-{}", std::process::id(), since.as_nanos())
 }
 
-const EMPTY: LimiterOptions = LimiterOptions {
-    fresh: Some(Fresh::Empty),
-    patience: None,
-};
+fn empty() -> LimiterOptions {
+    LimiterOptions {
+        fresh: Some(Fresh::Empty),
+        ..LimiterOptions::default()
+    }
+}
 
 fn limiter(prefix: &str, limits: Vec<LimitSettings>, options: LimiterOptions) -> Limiter {
     Limiter::redis_with(pool(), prefix, Scope::new("1:app"), limits, options).unwrap()
@@ -49,14 +51,14 @@ fn limiter(prefix: &str, limits: Vec<LimitSettings>, options: LimiterOptions) ->
 #[tokio::test]
 async fn the_redis_store_passes_the_suite() {
     let run = prefix();
-    suite::run(|name, limits| limiter(&format!("{run}-{name}"), limits, EMPTY)).await;
+    suite::run(|name, limits| limiter(&format!("{run}-{name}"), limits, empty())).await;
 }
 
 #[tokio::test]
 async fn workers_share_one_budget() {
     let run = prefix();
     let workers: Vec<Limiter> = (0..2)
-        .map(|_| limiter(&run, vec![suite::limit("wide", 12)], EMPTY))
+        .map(|_| limiter(&run, vec![suite::limit("wide", 12)], empty()))
         .collect();
     let stop = CancellationToken::new();
     for worker in &workers {
@@ -128,13 +130,13 @@ async fn a_state_of_other_slots_is_taken_for_spent_too() {
     let run = prefix();
     let stop = CancellationToken::new();
     let ask = suite::ask(&["wide"], Class::Live);
-    let old = limiter(&run, vec![suite::limit("wide", 12)], EMPTY);
+    let old = limiter(&run, vec![suite::limit("wide", 12)], empty());
     drop(old.acquire(&ask, &stop).await.unwrap());
     let other = LimitSettings {
         slot: Duration::from_millis(50),
         ..suite::limit("wide", 12)
     };
-    let new = limiter(&run, vec![other], EMPTY);
+    let new = limiter(&run, vec![other], empty());
     let state = suite::state(&new, "wide").await;
     assert!(
         matches!(state.closed, Some((Closed::Quarantine, _))),
@@ -145,7 +147,7 @@ async fn a_state_of_other_slots_is_taken_for_spent_too() {
 #[tokio::test]
 async fn an_idle_state_is_kept_for_two_days() {
     let run = prefix();
-    let worker = limiter(&run, vec![suite::limit("wide", 12)], EMPTY);
+    let worker = limiter(&run, vec![suite::limit("wide", 12)], empty());
     let stop = CancellationToken::new();
     drop(
         worker
@@ -161,7 +163,7 @@ async fn an_idle_state_is_kept_for_two_days() {
 
 #[tokio::test]
 async fn a_server_that_forgot_the_function_is_told_again() {
-    let worker = limiter(&prefix(), vec![suite::limit("wide", 12)], EMPTY);
+    let worker = limiter(&prefix(), vec![suite::limit("wide", 12)], empty());
     let stop = CancellationToken::new();
     let ask = suite::ask(&["wide"], Class::Live);
     drop(worker.acquire(&ask, &stop).await.unwrap());
@@ -181,8 +183,8 @@ async fn without_a_store_nothing_is_granted() {
         .create_pool(Some(Runtime::Tokio1))
         .unwrap();
     let impatient = LimiterOptions {
-        fresh: None,
         patience: Some(Duration::from_millis(300)),
+        ..LimiterOptions::default()
     };
     let limits = vec![suite::limit("wide", 12)];
     let ask = suite::ask(&["wide"], Class::Live);

@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 use smallvec::SmallVec;
 
-use super::{Booked, book};
-use crate::ask::{Class, Place};
+use super::{Booked, Grant, book};
+use crate::ask::Class;
 use crate::bucket::{Bucket, Request};
-use crate::settings::{Fresh, Rule};
+use crate::settings::Rule;
 
 /// Far enough from zero that no window reaches behind it.
 const START: u64 = 1_000_000_000;
@@ -25,10 +25,13 @@ fn rule() -> impl Strategy<Value = Rule> {
             let window = slots * slot + rest;
             Rule {
                 max,
+                ceiling: max * 2,
+                others: 0,
                 slot,
                 reach: (window + spread).div_ceil(slot),
                 window,
                 spread,
+                least_spread: spread,
                 horizon,
                 burst: burst.min(max),
             }
@@ -51,11 +54,18 @@ enum Op {
         into: u64,
         late: u64,
         waiting: u64,
+        count: u64,
+        in_turn: bool,
     },
-    /// Hand back the oldest permit that was not used yet.
-    GiveBack,
+    /// Hand back a permit that was not used yet.
+    GiveBack(usize),
     Throttled,
+    /// The receiver named another N; for a while after, the larger of the two counts.
     Named(u64),
+    /// So much is kept free for workers that may be on their own.
+    Reserved(u64),
+    /// The receiver has so little left.
+    Seen(u64),
     Pass(u64),
 }
 
@@ -68,21 +78,29 @@ fn op() -> impl Strategy<Value = Op> {
         0u64..1_000,
         0u64..=1_000,
         0u64..5,
+        1u64..=4,
+        any::<bool>(),
     )
-        .prop_map(|(limits, class, cost, lead, into, late, waiting)| Op::Ask {
-            limits,
-            class,
-            cost,
-            lead,
-            into,
-            late,
-            waiting,
-        });
+        .prop_map(
+            |(limits, class, cost, lead, into, late, waiting, count, in_turn)| Op::Ask {
+                limits,
+                class,
+                cost,
+                lead,
+                into,
+                late,
+                waiting,
+                count,
+                in_turn,
+            },
+        );
     prop_oneof![
         30 => ask,
-        3 => Just(Op::GiveBack),
+        3 => (0usize..20).prop_map(Op::GiveBack),
         1 => Just(Op::Throttled),
-        1 => (0u64..30).prop_map(Op::Named),
+        1 => (0u64..50).prop_map(Op::Named),
+        1 => (0u64..10).prop_map(Op::Reserved),
+        1 => (0u64..20).prop_map(Op::Seen),
         10 => (0u64..120).prop_map(Op::Pass),
         1 => (0u64..3_000).prop_map(Op::Pass),
     ]
@@ -92,17 +110,17 @@ fn op() -> impl Strategy<Value = Op> {
 struct Held {
     class: Class,
     cost: u64,
-    places: SmallVec<[Place; 2]>,
+    limits: Vec<usize>,
+    slots: SmallVec<[u64; 2]>,
     sent: u64,
     late: u64,
 }
 
-/// What the receiver counts, per limit: a time and a cost.
-fn counted(rules: [Rule; 2], ops: &[Op]) -> [Vec<(u64, u64)>; 2] {
-    let mut buckets = rules
-        .map(|rule| Bucket::new(rule, Fresh::Empty, START))
-        .to_vec();
+/// What the receiver counts, per limit: a time and a cost. And the largest N that the second limit was ever given.
+fn counted(rules: [Rule; 2], ops: &[Op]) -> ([Vec<(u64, u64)>; 2], u64) {
+    let mut buckets = rules.map(|rule| Bucket::new(rule, START, 0)).to_vec();
     let mut now = START;
+    let mut largest = rules[1].max;
     let mut held: Vec<Held> = Vec::new();
     for op in ops {
         match op {
@@ -114,58 +132,70 @@ fn counted(rules: [Rule; 2], ops: &[Op]) -> [Vec<(u64, u64)>; 2] {
                 into,
                 late,
                 waiting,
+                count,
+                in_turn,
             } => {
                 let asked: Vec<usize> = (0..2).filter(|limit| limits & (1 << limit) != 0).collect();
                 let request = Request {
                     class: *class,
                     cost: *cost,
                     waiting: *waiting,
+                    count: *count,
+                    in_turn: *in_turn,
                 };
                 match book(&mut buckets, &asked, now, *lead, &request) {
-                    Booked::Granted {
-                        opens,
-                        closes,
-                        places,
-                    } => {
-                        let sent = opens + (closes - opens - 1) * into / 1_000;
-                        held.push(Held {
-                            class: *class,
-                            cost: *cost,
-                            places,
-                            sent,
-                            late: *late,
-                        });
+                    Booked::Granted(grants) => {
+                        assert!(grants.len() as u64 <= *count);
+                        for Grant {
+                            opens,
+                            closes,
+                            slots,
+                        } in grants
+                        {
+                            held.push(Held {
+                                class: *class,
+                                cost: *cost,
+                                limits: asked.clone(),
+                                slots,
+                                sent: opens + (closes - opens - 1) * into / 1_000,
+                                late: *late,
+                            });
+                        }
                     }
                     Booked::Refused { again } => assert!(again > now),
                 }
             }
-            Op::GiveBack => {
-                if let Some(index) = held
+            Op::GiveBack(which) => {
+                let unused = held
                     .iter()
-                    .position(|held| held.sent > now && held.cost == 1)
-                {
+                    .enumerate()
+                    .filter(|(_, held)| held.sent > now && held.cost == 1);
+                if let Some(index) = unused.map(|(index, _)| index).nth(*which) {
                     let permit = held.remove(index);
-                    for place in permit.places {
-                        buckets[place.limit].give_back(now, place.epoch, place.slot, permit.class);
+                    for (limit, slot) in permit.limits.iter().zip(permit.slots) {
+                        buckets[*limit].give_back(now, START, slot, permit.class);
                     }
                 }
             }
             Op::Throttled => buckets[0].throttled(now, 0),
             Op::Named(max) => buckets[1].named(now, *max),
+            Op::Reserved(reserved) => buckets[0].reserved = *reserved,
+            Op::Seen(remaining) => buckets[1].seen(now, rules[1].max, *remaining, now),
             Op::Pass(time) => now += time,
         }
+        largest = largest.max(buckets[1].ceiling());
     }
     let mut counted = [Vec::new(), Vec::new()];
     for permit in held {
-        for place in permit.places {
-            let delay = rules[place.limit].spread * permit.late / 1_000;
-            counted[place.limit].push((permit.sent + delay, permit.cost));
+        for limit in permit.limits {
+            let delay = rules[limit].spread * permit.late / 1_000;
+            counted[limit].push((permit.sent + delay, permit.cost));
         }
     }
     for counted in &mut counted {
         counted.sort_unstable();
     }
-    counted
+    (counted, largest)
 }
 
 /// The fullest half-open window of a length.
@@ -193,9 +223,9 @@ proptest! {
         second in rule(),
         ops in prop::collection::vec(op(), 1..400),
     ) {
-        let counted = counted([first, second], &ops);
+        let (counted, largest) = counted([first, second], &ops);
         prop_assert!(fullest(&counted[0], first.window) <= first.max);
-        prop_assert!(fullest(&counted[1], second.window) <= second.max);
+        prop_assert!(fullest(&counted[1], second.window) <= largest);
     }
 
     /// In any stretch of time at most a burst goes, and what comes due meanwhile.
@@ -206,12 +236,12 @@ proptest! {
     ) {
         let interval = ((rule.reach + 1) * rule.slot).div_ceil(rule.max);
         let burst = rule.burst.max(1 + rule.least_left() / interval);
-        let mut buckets = [Bucket::new(rule, Fresh::Empty, START)];
+        let mut buckets = [Bucket::new(rule, START, 0)];
         let mut now = START;
         let mut opened = Vec::new();
         for wait in waits {
             now += if wait < 200 { 0 } else { wait };
-            if let Booked::Granted { opens, .. } = book(&mut buckets, &[0], now, 0, &LIVE) {
+            if let Some(opens) = granted(book(&mut buckets, &[0], now, 0, &LIVE)) {
                 opened.push(opens);
             }
         }
@@ -239,17 +269,29 @@ const LIVE: Request = Request {
     class: Class::Live,
     cost: 1,
     waiting: 0,
+    count: 1,
+    in_turn: true,
 };
+
+/// When the first permit of an answer opens.
+fn granted(booked: Booked) -> Option<u64> {
+    match booked {
+        Booked::Granted(grants) => grants.first().map(|grant| grant.opens),
+        Booked::Refused { .. } => None,
+    }
+}
 
 /// Asks again and again for that many spans of K + 1 slots.
 fn saturate(rule: Rule, spans: u64) -> (u64, u64) {
-    let mut buckets = [Bucket::new(rule, Fresh::Empty, START)];
+    let mut buckets = [Bucket::new(rule, START, 0)];
     let time = spans * (rule.reach + 1) * rule.slot;
     let mut now = START;
     let mut granted = 0;
     while now < START + time {
         match book(&mut buckets, &[0], now, 0, &LIVE) {
-            Booked::Granted { opens, .. } => granted += u64::from(opens < START + time),
+            Booked::Granted(grants) => {
+                granted += u64::from(grants[0].opens < START + time);
+            }
             // A refusal asks for a millisecond of patience at least, which is long for the tiny slots of the properties.
             Booked::Refused { again } => now = if rule.slot > 1_000 { again } else { now + 1 },
         }
@@ -269,10 +311,13 @@ fn the_default_limit_is_used_to_96_percent() {
 fn ten_seconds(max: u64) -> Rule {
     Rule {
         max,
+        ceiling: max,
+        others: 0,
         slot: 100_000,
         reach: 103,
         window: 10_000_000,
         spread: 300_000,
+        least_spread: 300_000,
         horizon: 2_000_000,
         burst: max / 4,
     }
@@ -282,7 +327,7 @@ fn ten_seconds(max: u64) -> Rule {
 fn at_once(bucket: &mut [Bucket], now: u64, class: Class) -> u64 {
     let mut granted = 0;
     let request = Request { class, ..LIVE };
-    while let Booked::Granted { opens, .. } = book(bucket, &[0], now, 0, &request) {
+    while let Some(opens) = self::granted(book(bucket, &[0], now, 0, &request)) {
         if opens > now {
             break;
         }
@@ -293,7 +338,7 @@ fn at_once(bucket: &mut [Bucket], now: u64, class: Class) -> u64 {
 
 #[test]
 fn a_burst_after_silence_is_the_configured_one() {
-    let mut bucket = [Bucket::new(ten_seconds(100), Fresh::Empty, START)];
+    let mut bucket = [Bucket::new(ten_seconds(100), START, 0)];
     assert_eq!(at_once(&mut bucket, START, Class::Live), 25);
     let later = START + 3_600_000_000;
     assert_eq!(at_once(&mut bucket, later, Class::Live), 25);
@@ -301,7 +346,7 @@ fn a_burst_after_silence_is_the_configured_one() {
 
 #[test]
 fn live_work_books_ahead_and_replay_does_not() {
-    let mut bucket = [Bucket::new(ten_seconds(100), Fresh::Empty, START)];
+    let mut bucket = [Bucket::new(ten_seconds(100), START, 0)];
     at_once(&mut bucket, START, Class::Live);
     let replay = Request {
         class: Class::Replay,
@@ -313,14 +358,15 @@ fn live_work_books_ahead_and_replay_does_not() {
     ));
     assert!(matches!(
         book(&mut bucket, &[0], START, 0, &LIVE),
-        Booked::Granted { .. }
+        Booked::Granted(_)
     ));
 }
 
 #[test]
 fn classes_keep_their_ceilings() {
+    // What fills gets an eighth of the burst.
     let wide = Rule {
-        burst: 100,
+        burst: 800,
         ..ten_seconds(100)
     };
     let cases = [
@@ -332,7 +378,7 @@ fn classes_keep_their_ceilings() {
         (Class::Backfill, 90),
     ];
     for (class, most) in cases {
-        let mut bucket = [Bucket::new(wide, Fresh::Empty, START)];
+        let mut bucket = [Bucket::new(wide, START, 0)];
         assert_eq!(
             at_once(&mut bucket, START, class),
             most,
@@ -343,24 +389,26 @@ fn classes_keep_their_ceilings() {
 }
 
 #[test]
-fn replay_leaves_what_live_work_used_lately_and_a_fifth_more() {
+fn replay_leaves_what_live_work_used_lately_and_a_twentieth_more() {
+    // What fills gets an eighth of the burst.
     let wide = Rule {
-        burst: 100,
+        burst: 800,
         ..ten_seconds(100)
     };
-    let mut bucket = [Bucket::new(wide, Fresh::Empty, START)];
+    let mut bucket = [Bucket::new(wide, START, 0)];
     for _ in 0..50 {
         assert!(matches!(
             book(&mut bucket, &[0], START, 0, &LIVE),
-            Booked::Granted { .. }
+            Booked::Granted(_)
         ));
     }
-    assert_eq!(at_once(&mut bucket, START, Class::Replay), 40);
+    assert_eq!(at_once(&mut bucket, START, Class::Replay), 48);
 }
 
 #[test]
 fn a_limit_that_is_new_to_a_fleet_is_taken_for_spent() {
-    let mut bucket = [Bucket::new(ten_seconds(100), Fresh::Quarantine, START)];
+    let until = START + 10_300_000;
+    let mut bucket = [Bucket::new(ten_seconds(100), START, until)];
     let refused = book(&mut bucket, &[0], START, 0, &LIVE);
     // The window and the spread, less what may be booked ahead.
     assert_eq!(
@@ -373,10 +421,10 @@ fn a_limit_that_is_new_to_a_fleet_is_taken_for_spent() {
 
 #[test]
 fn a_refusal_by_the_receiver_pauses_everybody_and_slows_them_down() {
-    let mut bucket = [Bucket::new(ten_seconds(100), Fresh::Empty, START)];
+    let mut bucket = [Bucket::new(ten_seconds(100), START, 0)];
     bucket[0].throttled(START, 0);
     bucket[0].throttled(START + 500_000, 3_000_000);
-    assert_eq!(bucket[0].effective(), 90);
+    assert_eq!(bucket[0].effective(START), 90);
     assert_eq!(bucket[0].throttled, 1);
     let refused = book(&mut bucket, &[0], START + 500_000, 0, &LIVE);
     assert_eq!(
@@ -393,29 +441,11 @@ fn a_refusal_by_the_receiver_pauses_everybody_and_slows_them_down() {
     );
     for (windows, expected) in [(1, 92), (4, 98), (5, 100), (9, 100)] {
         bucket[0].settle(START + windows * 10_000_000);
-        assert_eq!(bucket[0].effective(), expected, "after {windows} windows");
-    }
-}
-
-#[test]
-fn a_smaller_window_counts_at_once_and_a_larger_one_after_three_hints() {
-    let second = 1_000_000;
-    let mut bucket = Bucket::new(ten_seconds(100), Fresh::Empty, START);
-    let cases = [
-        (0, 0, 100),
-        (0, 500, 100),
-        (0, 20, 100),
-        (0, 60, 60),
-        (1, 100, 60),
-        (2, 100, 60),
-        (11, 100, 60),
-        (15, 100, 60),
-        (22, 100, 100),
-        (23, 110, 100),
-    ];
-    for (at, named, expected) in cases {
-        bucket.named(START + at * second, named);
-        assert_eq!(bucket.effective(), expected, "{named} after {at} s");
+        assert_eq!(
+            bucket[0].effective(START),
+            expected,
+            "after {windows} windows"
+        );
     }
 }
 
@@ -426,25 +456,21 @@ fn a_permit_given_back_in_time_makes_room_and_a_late_one_is_counted() {
             burst: 1,
             ..ten_seconds(1)
         },
-        Fresh::Empty,
         START,
+        0,
     )];
-    let Booked::Granted { places, .. } = book(&mut bucket, &[0], START, 0, &LIVE) else {
-        panic!("an empty log grants");
-    };
-    bucket[0].give_back(START, places[0].epoch + 1, places[0].slot, Class::Live);
+    let slot = granted(book(&mut bucket, &[0], START, 0, &LIVE)).unwrap() / 100_000;
+    bucket[0].give_back(START, START + 1, slot, Class::Live);
     assert_eq!(
         bucket[0].used(START),
         (1, 0),
         "a booking of another life of the log is not ours"
     );
-    bucket[0].give_back(START, places[0].epoch, places[0].slot, Class::Live);
+    bucket[0].give_back(START, START, slot, Class::Live);
     assert_eq!(bucket[0].used(START), (0, 0));
-    let Booked::Granted { places, .. } = book(&mut bucket, &[0], START, 0, &LIVE) else {
-        panic!("there is room again");
-    };
+    assert!(granted(book(&mut bucket, &[0], START, 0, &LIVE)).is_some());
     let late = START + 200_000;
-    bucket[0].give_back(late, places[0].epoch, places[0].slot, Class::Live);
+    bucket[0].give_back(late, START, slot, Class::Live);
     assert_eq!(bucket[0].used(late), (1, 0));
     assert_eq!(
         (bucket[0].granted, bucket[0].returned, bucket[0].wasted),

@@ -20,9 +20,12 @@ pub(crate) fn limit(name: &str, max: u32) -> LimitSettings {
     LimitSettings {
         name: LimitName::new(name),
         max: NonZeroU32::new(max).unwrap(),
+        ceiling: NonZeroU32::new(max).unwrap(),
+        others: 0,
         window: WINDOW,
         slot: Duration::from_millis(40),
         spread: SPREAD,
+        least_spread: SPREAD,
         horizon: Duration::from_secs(2),
         burst: NonZeroU32::new(max.div_ceil(4)).unwrap(),
     }
@@ -204,7 +207,7 @@ async fn hints_lower_the_limit(limiter: Limiter) {
             .observe(Hint::Headers {
                 limit: wide.clone(),
                 max,
-                remaining: 1,
+                remaining: max,
             })
             .await;
         assert_eq!(
