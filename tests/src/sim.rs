@@ -190,6 +190,33 @@ impl Sim {
         self.post("/sim/faults", rules).await
     }
 
+    /// Turns the switches that an object names; the others stay.
+    ///
+    /// # Errors
+    ///
+    /// The simulator does not know one of them.
+    pub async fn switch(&self, switches: &Value) -> Result<()> {
+        self.post("/sim/switches", switches).await
+    }
+
+    /// Gives the portal an object type of its own, labels, lists, events and the like: the simulator's sample portal.
+    ///
+    /// # Errors
+    ///
+    /// The portal has them already.
+    pub async fn sample(&self) -> Result<()> {
+        self.post("/sim/sample", &Value::Null).await
+    }
+
+    /// What stands under `/sim/{what}`: `windows`, `lists`, `events`, `associations`, `oauth`, and whatever else there is.
+    ///
+    /// # Errors
+    ///
+    /// The simulator does not answer as expected.
+    pub async fn look<T: DeserializeOwned>(&self, what: &str) -> Result<T> {
+        self.get(&format!("/sim/{what}")).await
+    }
+
     /// Counts of the run so far.
     ///
     /// # Errors
