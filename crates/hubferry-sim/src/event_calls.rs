@@ -82,7 +82,7 @@ fn birth(visit: &Visit<'_>, state: &State) -> Birth {
     let delay = std::time::Duration::from_millis(state.switches.definition_delay_ms);
     Birth {
         at_ms: visit.stamp.at_ms,
-        visible_from: visit.stamp.since.saturating_add(delay),
+        visible_from: visit.visible_after(delay),
     }
 }
 

@@ -84,24 +84,16 @@ pub(crate) struct Arrived {
 impl Portal {
     /// An empty portal. `opened_ms` is the wall clock in epoch milliseconds.
     pub(crate) fn new(settings: SimSettings, opened_ms: i64) -> Self {
-        let portal = Self {
+        Self {
             state: Mutex::new(State::new(&settings)),
             settings,
             opened_ms,
-        };
-        portal.set_up_first();
-        portal
+        }
     }
 
-    fn set_up_first(&self) {
-        if let Err(refused) = self.set_up(&self.settings.setup, Duration::ZERO) {
-            let body = String::from_utf8_lossy(&refused.body).into_owned();
-            tracing::error!(
-                status = refused.status,
-                body,
-                "a call of the setup was refused"
-            );
-        }
+    /// Makes the calls of the settings. The answer of the one that was refused.
+    pub(crate) fn set_up_first(&self) -> Result<(), Answer> {
+        self.set_up(&self.settings.setup, Duration::ZERO)
     }
 
     /// Makes calls that nobody counts; the first refusal ends it.
@@ -169,7 +161,12 @@ impl Portal {
     /// Empties the portal: records, associations, definitions, counts, limits, faults back to the first ones.
     pub fn reset(&self) {
         *self.lock() = State::new(&self.settings);
-        self.set_up_first();
+        if let Err(refused) = self.set_up_first() {
+            tracing::error!(
+                status = refused.status,
+                "a call of the setup that was good at the start was refused"
+            );
+        }
     }
 
     /// Replaces the fault rules.

@@ -42,7 +42,7 @@ fn create(visit: &Visit<'_>, object: ObjectType, body: PropertyCreate) -> Result
 fn visible_from(visit: &Visit<'_>, state: &State) -> Duration {
     let switched = state.switches.property_delay_ms.map(Duration::from_millis);
     let delay = switched.unwrap_or(visit.settings.property_delay);
-    visit.stamp.since.saturating_add(delay)
+    visit.visible_after(delay)
 }
 
 /// Sensitive properties need a scope of their own, and the account has room for so many.

@@ -42,6 +42,14 @@ pub enum SimError {
         /// What the system said.
         source: io::Error,
     },
+    /// A call of the setup was refused.
+    #[error("could not set the portal up: {status} {body}")]
+    SetUp {
+        /// Status of the refusal.
+        status: u16,
+        /// Its body.
+        body: String,
+    },
 }
 
 /// A running simulator. Dropping it stops it without waiting; [`Simulator::stop`] waits for its tasks.
@@ -58,7 +66,8 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`SimError::Listen`] when the address is taken or not ours.
+    /// [`SimError::Listen`] when the address is taken or not ours, [`SimError::SetUp`] when the portal refuses a call of
+    /// the setup.
     pub async fn start(settings: SimSettings) -> Result<Self, SimError> {
         let failed = |source| SimError::Listen {
             address: settings.listen,
@@ -67,6 +76,10 @@ impl Simulator {
         let listener = TcpListener::bind(settings.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let portal = Arc::new(Portal::new(settings, wall_clock_ms()));
+        portal.set_up_first().map_err(|refused| SimError::SetUp {
+            status: refused.status,
+            body: String::from_utf8_lossy(&refused.body).into_owned(),
+        })?;
         let stop = CancellationToken::new();
         let door = Door {
             portal: portal.clone(),

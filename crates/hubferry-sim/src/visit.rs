@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::MutexGuard;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
@@ -39,6 +40,14 @@ impl<'a> Visit<'a> {
         let mut state = self.portal.lock();
         state.graph.clock = self.stamp;
         state
+    }
+
+    /// From when on something made now is known to writes: at once during a setup, else after a delay.
+    pub(crate) fn visible_after(&self, delay: Duration) -> Duration {
+        match self.stamp.call {
+            0 => self.stamp.since,
+            _ => self.stamp.since.saturating_add(delay),
+        }
     }
 
     /// Whether this version holds record writes against the rules of the account.

@@ -307,6 +307,10 @@ async fn a_new_definition_can_stay_unknown_to_sends_for_a_while() {
     assert_eq!(portal.get(&format!("{DEFINITIONS}/bought")).await.0, 200);
     let input = json!({"eventName": NAME, "email": "a@b.io", "properties": {}});
     assert_eq!(portal.post("/events/v3/send", input).await.0, 400);
+    // What a setup makes is known at once.
+    assert_eq!(portal.bare("POST", "/sim/sample").await.0, 204);
+    let input = json!({"eventName": "pe891936587_page_viewed", "email": "a@b.io", "properties": {"title": "x"}});
+    assert_eq!(portal.post("/events/v3/send", input).await.0, 204);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{Portal, text};
-use crate::ObjectType;
+use crate::{ObjectType, SimError, SimSettings, Simulator};
 
 /// Every spelling and every generation of paths.
 #[tokio::test]
@@ -326,6 +326,20 @@ async fn the_sample_portal_is_complete_and_survives_a_reset() {
     let other = Portal::calm().await;
     assert_eq!(other.bare("POST", "/sim/sample").await.0, 204);
     assert_eq!(other.simulator.state().lists().len(), 4);
+}
+
+#[tokio::test]
+async fn a_setup_that_is_refused_keeps_the_simulator_from_starting() {
+    let call = json!([{"path": "/crm/lists/2026-03", "body": {"name": "L"}}]);
+    let started = Simulator::start(SimSettings {
+        setup: serde_json::from_value(call).unwrap(),
+        ..SimSettings::default()
+    })
+    .await;
+    assert!(
+        matches!(&started, Err(SimError::SetUp { status: 400, body }) if body.contains("objectTypeId")),
+        "{started:?}"
+    );
 }
 
 #[tokio::test]
