@@ -2,7 +2,7 @@
 
 use crate::report::{Report, run as run_to_end, run_tests};
 use crate::workspace::{Workspace, cargo_fmt};
-use crate::{links, policy};
+use crate::{deployment, links, policy};
 
 pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
     report.part("formatting", |_| {
@@ -41,4 +41,5 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
                 .env("RUSTDOCFLAGS", "-D warnings"),
         )
     });
+    deployment::compare(workspace, report);
 }

@@ -5,6 +5,7 @@
 mod bench;
 mod check;
 mod demo;
+mod deployment;
 mod e2e;
 mod fuzz;
 mod kafka;
@@ -30,7 +31,9 @@ usage: cargo xtask COMMAND
 
   demo [ARGS…]    build hubferry and run `hubferry demo ARGS…`: embedded broker, simulator, sample events
   test            check, then e2e: everything that a change must pass
-  check           formatting, links, licences and sources, lints, unit tests, docs
+  check           formatting, links, licences and sources, lints, unit tests, docs, deployment files
+  deployment [--update]
+                  chart, alerts, dashboards, container and compose files; --update makes anew what is made from others
   e2e [FILTER…]   start a real Kafka and a real Redis and run the tests that need them
   bench [NAME…] [--runs N] [--json FILE]
                   build for release and measure: fill, calls, memory, speed; each three times unless told otherwise
@@ -65,7 +68,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     }
     if !matches!(
         command,
-        "demo" | "test" | "check" | "e2e" | "bench" | "fuzz"
+        "demo" | "test" | "check" | "deployment" | "e2e" | "bench" | "fuzz"
     ) {
         bail!("unknown command `{command}`\n\n{USAGE}");
     }
@@ -81,6 +84,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     match command {
         "check" => check::run(&workspace, &mut report),
+        "deployment" => deployment::run(&workspace, rest, &mut report)?,
         "e2e" => e2e::run(&workspace, rest, &mut report),
         "bench" => bench::run(&workspace, rest, &mut report)?,
         "fuzz" => fuzz::run(&workspace, rest, &mut report)?,

@@ -19,6 +19,7 @@ pub(crate) enum Need {
     Redis,
     Java,
     Maven,
+    Python,
 }
 
 /// What a build takes: librdkafka and the TLS library are compiled from source.
@@ -81,6 +82,7 @@ impl Need {
             Need::Redis => answers("redis-server", &["--version"]),
             Need::Java => find_java().is_some(),
             Need::Maven => answers("mvn", &["--version"]),
+            Need::Python => answers("python3", &["-c", "import ensurepip, venv"]),
         }
     }
 
@@ -95,6 +97,7 @@ impl Need {
             Need::Redis => "redis-server",
             Need::Java => "Java 17 or newer",
             Need::Maven => "mvn",
+            Need::Python => "python3 with venv",
         }
     }
 
@@ -108,6 +111,7 @@ impl Need {
             Need::Redis => &["redis-server"],
             Need::Java => &["openjdk-17-jre-headless"],
             Need::Maven => &["maven"],
+            Need::Python => &["python3-venv"],
             Need::Rustfmt | Need::Clippy => &[],
         }
     }
@@ -118,6 +122,7 @@ impl Need {
             Need::Redis => Some("redis"),
             Need::Java => Some("openjdk"),
             Need::Maven => Some("maven"),
+            Need::Python => Some("python"),
             Need::C
             | Need::Cpp
             | Need::Make
@@ -180,6 +185,16 @@ fn major_version(said: &str) -> Option<u32> {
         1 => numbers.next()?,
         major => Some(major),
     }
+}
+
+/// Asks the package sources of a Debian machine what there is.
+///
+/// # Errors
+///
+/// This process may not ask, or nothing answers.
+pub(crate) fn refresh_packages() -> Result<()> {
+    let sudo = if is_root() { "" } else { "sudo -n " };
+    shell(&format!("{sudo}apt-get update -q"))
 }
 
 fn install_components(needs: &[Need]) -> Result<()> {
