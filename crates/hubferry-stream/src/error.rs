@@ -51,7 +51,7 @@ pub enum StreamError {
     #[error(
         "dead-letter topic `{topic}` does not exist; create it with as many partitions as its source: \
          kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic} --partitions {partitions} \
-         --config retention.ms=2592000000"
+         --config retention.ms=2592000000 --config message.timestamp.type=LogAppendTime"
     )]
     DeadLetterTopicMissing {
         /// The dead-letter topic.
@@ -72,6 +72,14 @@ pub enum StreamError {
     /// A topic could not be created.
     #[error("could not create topic `{topic}`: {reason}")]
     CreateTopic {
+        /// The topic.
+        topic: String,
+        /// What the broker said.
+        reason: String,
+    },
+    /// A topic's settings are not told.
+    #[error("could not read the settings of topic `{topic}`: {reason}")]
+    DescribeTopic {
         /// The topic.
         topic: String,
         /// What the broker said.
@@ -99,6 +107,16 @@ pub enum StreamError {
         /// The topic.
         topic: String,
         /// What the broker said.
+        reason: String,
+    },
+    /// A router cannot go on.
+    #[error(
+        "could not route to topic `{topic}`: {reason}; if another router of the same instance took over, this one is not needed"
+    )]
+    Route {
+        /// The topic that is written.
+        topic: String,
+        /// What the client library said.
         reason: String,
     },
     /// Waiting for an acknowledgement was given up because the worker stops. The message stays unsettled.

@@ -149,6 +149,11 @@ impl DeadLetter {
     /// to it later.
     #[must_use]
     pub fn id(&self) -> String {
+        hex(&self.id_bytes())
+    }
+
+    /// The id as it is kept in memory: 128 bits are enough to never meet twice and short enough to type.
+    pub(crate) fn id_bytes(&self) -> [u8; 16] {
         let mut hash = Sha256::new();
         hash.update(self.origin.topic.as_str());
         hash.update([0]);
@@ -157,7 +162,11 @@ impl DeadLetter {
         if let Some(element) = self.element {
             hash.update(element.to_be_bytes());
         }
-        short_hex(&hash.finalize())
+        let mut id = [0; 16];
+        for (to, from) in id.iter_mut().zip(hash.finalize()) {
+            *to = from;
+        }
+        id
     }
 }
 
@@ -200,7 +209,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// 128 bits are enough to never meet twice and short enough to type.
+/// As short as the id of a letter.
 fn short_hex(hash: &[u8]) -> String {
     hex(hash.get(..16).unwrap_or(hash))
 }

@@ -32,6 +32,7 @@ mod letter_headers;
 mod letter_json;
 mod letter_read;
 mod misrouted;
+mod newest;
 mod orders;
 mod place;
 mod poller;
@@ -39,10 +40,12 @@ mod probe;
 mod produce;
 mod rebalances;
 mod reread;
+mod route;
 mod scan;
 mod selection;
 mod settings;
 mod source;
+mod topics;
 mod wire;
 
 pub use cause::{Cause, Causes, Example, Tally};
@@ -66,12 +69,17 @@ pub use letter::{
 pub use letter_file::LetterFile;
 pub use letter_read::{Cut, Letter, LetterError, Missing};
 pub use misrouted::Misrouted;
+pub use newest::Newest;
 pub use place::{Message, Offset, Partition, Place, Position, Topic};
 pub use probe::{Reached, ensure_topic, reachable};
 pub use produce::{Produced, Producer};
 pub use rebalances::Rebalances;
 pub use reread::read_at;
+pub use route::{Part, RouteSettings, Routed, route};
 pub use scan::{ScanFrom, TopicScan};
 pub use selection::{FilterError, Predicate, Sample, Selection};
 pub use settings::{ClientSettings, GroupProtocol, KafkaSettings};
 pub use source::{Intake, Revocation, Source};
+pub use topics::{
+    TopicFinding, TopicRole, check_dead_letter_topic, check_journal_topic, ensure_topic_for,
+};

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -11,6 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use crate::error::StreamError;
 use crate::group::Logged;
 use crate::settings::{ClientSettings, config_error};
+use crate::topics::{TopicRole, ensure_topic_for};
 
 /// More events than a client that failed to connect has to tell.
 const EVENTS: usize = 200;
@@ -102,23 +102,5 @@ pub async fn ensure_topic(
     name: &str,
     partitions: i32,
 ) -> Result<(), StreamError> {
-    let failed = |reason: String| StreamError::CreateTopic {
-        topic: name.to_owned(),
-        reason,
-    };
-    let admin: AdminClient<Logged> =
-        AdminClient::from_config_and_context(&client.config()?, Logged::default())
-            .map_err(|error| config_error(&error))?;
-    // -1: the broker's default replication.
-    let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
-    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(10)));
-    let answers = admin
-        .create_topics([&topic], &options)
-        .await
-        .map_err(|error| failed(error.to_string()))?;
-    match answers.into_iter().next() {
-        Some(Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(()),
-        Some(Err((_, code))) => Err(failed(code.to_string())),
-        None => Err(failed("the broker did not answer".to_owned())),
-    }
+    ensure_topic_for(client, TopicRole::Events, name, partitions).await
 }

@@ -84,6 +84,14 @@ const RESERVED: &[(&str, &str)] = &[
         "partitioner",
         "an identity must always reach the same partition",
     ),
+    (
+        "transactional.id",
+        "it is made of the group and the instance",
+    ),
+    (
+        "isolation.level",
+        "what a transaction gave up is not for reading",
+    ),
 ];
 
 impl ClientSettings {
@@ -177,6 +185,7 @@ impl KafkaSettings {
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "earliest")
             .set("allow.auto.create.topics", "false")
+            .set("isolation.level", "read_committed")
             .set("enable.partition.eof", "false")
             // The library's own queue is part of the memory budget: an eighth of what the worker may hold. One fetch
             // may not be larger than half of it, or the queue would be overrun by a single answer.

@@ -85,7 +85,7 @@ async fn a_missing_dead_letter_topic_is_named_with_the_command() {
     let expected = format!(
         "dead-letter topic `t.hubferry.dlq` does not exist; create it with as many partitions as its source: \
          kafka-topics.sh --bootstrap-server {} --create --topic t.hubferry.dlq --partitions 4 \
-         --config retention.ms=2592000000",
+         --config retention.ms=2592000000 --config message.timestamp.type=LogAppendTime",
         broker.brokers()
     );
     assert_eq!(error.to_string(), expected);
