@@ -4,6 +4,9 @@
 //! [`Client::send`] makes the HTTP request, and the [`Reply`] tells for every step what came of it and what is to be
 //! done about it. Reading an answer is pure and total: no status, header or body makes it fail or panic.
 //!
+//! Beside the calls of events, [`Client::directory`] lists what a portal has, for people and commands; [`Login`] signs an
+//! OAuth app in, and a [`TokenStore`] lets the workers of a fleet share the grant.
+//!
 //! HTTP and HubSpot's JSON stop at this crate.
 
 mod call;
@@ -42,6 +45,8 @@ mod search;
 mod tally;
 mod words;
 
+mod writers;
+
 pub use call::{
     Bucket, Call, CreateInput, CreatePropertyInput, Endpoint, LinkInput, MemberInput,
     OccurrenceInput, ReadInput, Request, SearchInput, StepId, UpdateInput, UpsertInput,
@@ -65,3 +70,4 @@ pub use settings::{
 };
 pub use store::{Lease, StoreError, StoreFuture, StoredAccess, StoredGrant, TokenStore};
 pub use transport::ClientError;
+pub use writers::WriteConcurrency;
