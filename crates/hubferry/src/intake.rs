@@ -12,6 +12,7 @@ use hubferry_event::{
     Element, Event, EventTime, Format, IdentityKeys, Malformed, ReadLimits, Reading, read_message,
 };
 use hubferry_mapping::{CleanOptions, Mapping, Note, Trigger, Validated, Violation};
+use hubferry_memory::SeenKey;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -25,6 +26,8 @@ pub(crate) struct Intake {
     limits: ReadLimits,
     portals: Vec<Portal>,
     ids: Vec<String>,
+    /// Whether deliveries are remembered, so that each needs a name.
+    remembers: bool,
 }
 
 #[derive(Debug)]
@@ -96,6 +99,8 @@ pub(crate) struct Read {
     pub(crate) planned: Vec<(PortalIndex, Vec<(MappingIndex, Plan)>)>,
     /// The event's own id, when one of its plans associates and may have to wait.
     pub(crate) message_id: Option<String>,
+    /// By which each plan's delivery is remembered, in the order of the plans; empty when deliveries are not.
+    pub(crate) seen: Vec<SeenKey>,
     /// Fields that were left out because their values broke a rule.
     pub(crate) dropped: u64,
 }
@@ -127,7 +132,14 @@ impl Intake {
             limits: input.limits,
             portals,
             ids,
+            remembers: false,
         }
+    }
+
+    /// The same, for a fleet that remembers what it delivered.
+    #[must_use]
+    pub(crate) fn remembering(self, remembers: bool) -> Self {
+        Self { remembers, ..self }
     }
 
     /// `DESTINATION/NAME` of every active mapping, by index.
@@ -174,6 +186,7 @@ impl Intake {
             closed: Vec::new(),
             planned: Vec::new(),
             message_id: None,
+            seen: Vec::new(),
             dropped: 0,
         };
         let mut refused = false;
@@ -189,7 +202,12 @@ impl Intake {
                 }
                 let key = DeliveryKey::new(&portal.key, &active.id, &message_id);
                 match active.plan(event, time, &key, &mut read.dropped) {
-                    Ok(plan) => plans.push((active.index, plan)),
+                    Ok(plan) => {
+                        if self.remembers {
+                            read.seen.push(SeenKey::of(&active.id, &message_id));
+                        }
+                        plans.push((active.index, plan));
+                    }
                     Err(closing) => read.closed.push((Some(active.index), closing)),
                 }
             }
@@ -221,6 +239,7 @@ impl Read {
             closed: vec![(None, closing)],
             planned: Vec::new(),
             message_id: None,
+            seen: Vec::new(),
             dropped: 0,
         }
     }

@@ -24,6 +24,7 @@ mod worker;
 mod closing;
 mod holds;
 mod links;
+mod pinned;
 mod scribe;
 mod signals;
 mod tally;

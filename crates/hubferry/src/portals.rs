@@ -110,6 +110,7 @@ pub(crate) fn scheduler_settings(delivery: &Delivery, seed: u64) -> SchedulerSet
     SchedulerSettings {
         linger: delivery.linger,
         max_age: delivery.max_age,
+        schema: true,
         seed,
         ..SchedulerSettings::default()
     }
@@ -241,6 +242,7 @@ fn limiter(
             shape,
         ),
         LimitSettings::per_second(LimitName::new("search"), limits.search),
+        LimitSettings::per_second(LimitName::new("event_sends"), limits.event_sends),
     ];
     let scope = Scope::new(scope);
     let made = match shared {

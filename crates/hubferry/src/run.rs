@@ -61,6 +61,7 @@ pub(crate) struct Around {
     pub(crate) portals: Vec<Portal>,
     pub(crate) scribe: Scribe,
     pub(crate) delivery: config::Delivery,
+    pub(crate) dedupe: Option<std::time::Duration>,
     pub(crate) drain: std::time::Duration,
     pub(crate) on_hold: OnHold,
     pub(crate) finish_after: Option<u64>,
@@ -272,6 +273,7 @@ pub(crate) async fn work(
         portals,
         scribe,
         delivery,
+        dedupe,
         drain,
         on_hold,
         finish_after,
@@ -287,6 +289,7 @@ pub(crate) async fn work(
             .iter()
             .map(|portal| (portal.name.clone(), Arc::clone(&portal.stats))),
     );
+    let memories: Vec<Arc<Memory>> = portals.iter().map(|p| Arc::clone(&p.memory)).collect();
     for (seed, portal) in (1..).zip(portals) {
         let engine = Engine::new(EngineParts {
             scheduler: portals::scheduler_settings(&delivery, seed),
@@ -309,6 +312,8 @@ pub(crate) async fn work(
         intake,
         scribe,
         engines,
+        memories,
+        dedupe,
         backlog,
         endings,
         tasks,
@@ -333,7 +338,14 @@ pub(crate) fn around(
     on_hold: OnHold,
     signals: Signals,
 ) -> Around {
-    let intake = Intake::new(configuration.input, configuration.destinations);
+    // Who carries a file again means it.
+    let dedupe = configuration.dedupe.filter(|_| group.is_some());
+    let remembers = dedupe.is_some()
+        && portals
+            .iter()
+            .any(|portal| portal.memory.remembers_deliveries());
+    let intake =
+        Intake::new(configuration.input, configuration.destinations).remembering(remembers);
     Around {
         signals,
         latency: Latency::of(intake.mapping_ids()),
@@ -345,6 +357,7 @@ pub(crate) fn around(
             worker: worker_name(),
         },
         delivery: configuration.delivery,
+        dedupe,
         drain: configuration.drain,
         on_hold,
         finish_after: None,

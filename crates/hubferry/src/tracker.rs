@@ -4,11 +4,10 @@
 //! deliveries; when the last delivery of an element has ended, the element is finished, or owes a dead letter when one
 //! of them is dead; when all elements are finished the context comes back to be settled.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use hubferry_actions::{ObjectType, RecordId};
 use hubferry_delivery::{DeliveryId, MappingIndex};
+use rustc_hash::FxHashMap;
 
 use crate::closing::Closing;
 use crate::tally::Tally;
@@ -51,9 +50,9 @@ pub(crate) struct Facts<'t, C> {
 /// The account of everything that is open.
 #[derive(Debug)]
 pub(crate) struct Tracker<C> {
-    messages: HashMap<MessageKey, OpenMessage<C>>,
-    elements: HashMap<ElementKey, OpenElement>,
-    deliveries: HashMap<DeliveryId, (ElementKey, MappingIndex)>,
+    messages: FxHashMap<MessageKey, OpenMessage<C>>,
+    elements: FxHashMap<ElementKey, OpenElement>,
+    deliveries: FxHashMap<DeliveryId, (ElementKey, MappingIndex)>,
     next: u64,
     tally: Tally,
 }
@@ -79,9 +78,9 @@ struct OpenElement {
 impl<C> Default for Tracker<C> {
     fn default() -> Self {
         Self {
-            messages: HashMap::new(),
-            elements: HashMap::new(),
-            deliveries: HashMap::new(),
+            messages: FxHashMap::default(),
+            elements: FxHashMap::default(),
+            deliveries: FxHashMap::default(),
             next: 0,
             tally: Tally::default(),
         }

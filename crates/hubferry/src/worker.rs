@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::select_all;
 use hubferry_delivery::{Admission, Backlog, Delivery, DeliveryId, Ended, Instruction};
-use hubferry_memory::LinkOrigin;
+use hubferry_memory::{LinkOrigin, Memory};
 use hubferry_stream::{
     DeadLetters, Intake as Arrival, Message, Partition, Place, Revocation, Source, StreamError,
     Ticket, Topic,
@@ -26,12 +26,16 @@ use crate::clock::now_ms;
 use crate::closing::closing_of;
 use crate::exit::Failure;
 use crate::holds::Holds;
-use crate::intake::{Intake, Read, Source, associates};
+use crate::intake::{self, Intake, Read, associates};
 use crate::metrics::Latency;
 use crate::scribe::Scribe;
 use crate::signals::Signals;
 use crate::tally::Tally;
 use crate::tracker::{Due, ElementKey, MessageKey, Tracker};
+
+mod repeats;
+
+use repeats::{Answer, Repeats};
 
 /// What a worker is made of.
 pub(crate) struct Parts {
@@ -41,6 +45,10 @@ pub(crate) struct Parts {
     pub(crate) scribe: Scribe,
     /// One per enabled destination, in the order of the intake's portals.
     pub(crate) engines: Vec<mpsc::Sender<Instruction>>,
+    /// What the fleet remembers of each portal, in the same order.
+    pub(crate) memories: Vec<Arc<Memory>>,
+    /// How long a delivery that ended is remembered.
+    pub(crate) dedupe: Option<Duration>,
     /// Tells the engines whether more is coming.
     pub(crate) backlog: Backlog,
     pub(crate) endings: mpsc::Receiver<Vec<Ended>>,
@@ -119,6 +127,12 @@ struct Origin {
 struct Door {
     admissions: Option<mpsc::Sender<Instruction>>,
     waiting: VecDeque<(MessageKey, Admission)>,
+    /// What the fleet's memory is to be asked about before it waits for the engine.
+    unasked: VecDeque<(MessageKey, Admission)>,
+    /// What it is being asked about.
+    asking: VecDeque<(MessageKey, Admission)>,
+    /// Whether an answer is owed.
+    asked: bool,
     /// Deliveries the engine is to let go of, before anything else is admitted.
     withdrawals: Vec<DeliveryId>,
 }
@@ -151,6 +165,7 @@ struct Worker {
     arrived: VecDeque<Origin>,
     doors: Vec<Door>,
     backlog: Backlog,
+    repeats: Repeats,
     parks: JoinSet<(ElementKey, Result<(), StreamError>)>,
     revoking: Vec<LettingGo>,
     leaving: Option<Leaving>,
@@ -170,6 +185,7 @@ struct Worker {
 enum Happened {
     Ended(Option<Vec<Ended>>),
     Parked(ElementKey, Result<(), StreamError>),
+    RepeatsKnown(Answer),
     Arrived(Result<Arrival, StreamError>),
     Room,
     Mappable,
@@ -190,6 +206,8 @@ pub(crate) async fn work(parts: Parts) -> Result<Outcome, Failure> {
         intake,
         scribe,
         engines,
+        memories,
+        dedupe,
         backlog,
         mut endings,
         mut tasks,
@@ -212,6 +230,7 @@ pub(crate) async fn work(parts: Parts) -> Result<Outcome, Failure> {
         arrived: VecDeque::new(),
         doors: engines.into_iter().map(Door::new).collect(),
         backlog,
+        repeats: Repeats::new(dedupe, memories),
         parks: JoinSet::new(),
         revoking: Vec::new(),
         leaving: None,
@@ -240,6 +259,7 @@ pub(crate) async fn work(parts: Parts) -> Result<Outcome, Failure> {
             _ = tick.tick() => Happened::Tick,
             ended = endings.recv(), if !engines_left => Happened::Ended(ended),
             Some(parked) = worker.parks.join_next() => parked_of(parked)?,
+            Some(answer) = worker.repeats.answer() => Happened::RepeatsKnown(answer),
             Some(left) = tasks.join_next() => Happened::EngineLeft(left),
             () = room(&worker.doors) => Happened::Room,
             arrived = worker.source.next() => Happened::Arrived(arrived),
@@ -249,6 +269,7 @@ pub(crate) async fn work(parts: Parts) -> Result<Outcome, Failure> {
             Happened::Ended(Some(ended)) => worker.ended(ended),
             Happened::Ended(None) => engines_left = true,
             Happened::Parked(element, result) => worker.parked(element, result),
+            Happened::RepeatsKnown(answer) => worker.repeats_known(answer),
             Happened::Arrived(Ok(arrival)) => worker.arrived(arrival),
             Happened::Arrived(Err(error)) => worker.fail(Failure::Outside(error.to_string())),
             Happened::Room => worker.admit(),
@@ -296,8 +317,20 @@ impl Door {
         Self {
             admissions: Some(admissions),
             waiting: VecDeque::new(),
+            unasked: VecDeque::new(),
+            asking: VecDeque::new(),
+            asked: false,
             withdrawals: Vec::new(),
         }
+    }
+
+    /// Everything in front of the engine, in the order in which it came.
+    fn queues(&mut self) -> [&mut VecDeque<(MessageKey, Admission)>; 3] {
+        [&mut self.waiting, &mut self.asking, &mut self.unasked]
+    }
+
+    fn admissions(&self) -> usize {
+        self.waiting.len() + self.asking.len() + self.unasked.len()
     }
 
     fn has_something(&self) -> bool {
@@ -357,9 +390,9 @@ impl Worker {
     fn forget(&mut self, partitions: &[(Topic, Partition)]) {
         self.arrived.retain(|origin| !is_of(origin, partitions));
         let mut dues = Vec::new();
-        for door in &mut self.doors {
-            let mut kept = VecDeque::with_capacity(door.waiting.len());
-            for (key, admission) in door.waiting.drain(..) {
+        for queue in self.doors.iter_mut().flat_map(Door::queues) {
+            let mut kept = VecDeque::with_capacity(queue.len());
+            for (key, admission) in queue.drain(..) {
                 let revoked = self
                     .tracker
                     .context(key)
@@ -369,10 +402,11 @@ impl Worker {
                     continue;
                 }
                 for delivery in admission.deliveries {
+                    self.repeats.withdrawn(delivery.id);
                     drop(self.tracker.withdraw(delivery.id, &mut dues));
                 }
             }
-            door.waiting = kept;
+            *queue = kept;
         }
         self.settle(dues);
     }
@@ -428,7 +462,7 @@ impl Worker {
     // From messages to admissions.
 
     fn can_map(&self) -> bool {
-        let waiting: usize = self.doors.iter().map(|door| door.waiting.len()).sum();
+        let waiting: usize = self.doors.iter().map(Door::admissions).sum();
         !self.arrived.is_empty()
             && waiting < PENDING_ADMISSIONS
             && self.tracker.open_deliveries() < self.open_deliveries
@@ -446,13 +480,14 @@ impl Worker {
             };
             self.map(origin);
         }
+        self.ask_about_repeats();
         self.admit();
     }
 
     fn map(&mut self, origin: Origin) {
         let body = origin.message.body.as_deref();
         let at = &origin.message.at;
-        let from = Source {
+        let from = intake::Source {
             place: &format!(
                 "{}/{}/{}",
                 at.topic.as_str(),
@@ -484,8 +519,9 @@ impl Worker {
         for (mapping, closing) in read.closed {
             self.tracker.at_once(element, mapping, closing);
         }
+        let mut seen = read.seen.into_iter();
         for (portal, plans) in read.planned {
-            let deliveries = plans
+            let deliveries: Vec<Delivery> = plans
                 .into_iter()
                 .map(|(mapping, plan)| Delivery {
                     id: self.tracker.delivery(element, mapping),
@@ -493,12 +529,15 @@ impl Worker {
                     plan,
                 })
                 .collect();
+            for (delivery, key) in deliveries.iter().zip(seen.by_ref()) {
+                self.repeats.opened(delivery.id, portal.0, key);
+            }
             let admission = Admission {
                 keys: read.keys.clone(),
                 deliveries,
                 origin: origin.clone(),
             };
-            self.doors[portal.0].waiting.push_back((message, admission));
+            self.line_up(portal.0, message, admission);
         }
         self.tracker.seal_element(element, dues);
     }
@@ -561,6 +600,7 @@ impl Worker {
         let now = now_ms();
         for one in ended {
             let Some((closing, notes)) = closing_of(one.ending) else {
+                self.repeats.withdrawn(one.delivery);
                 drop(self.tracker.withdraw(one.delivery, &mut dues));
                 continue;
             };
@@ -569,6 +609,7 @@ impl Worker {
                 self.latency.ended(mapping, now.saturating_sub(written));
             }
             self.tracker.note(&notes);
+            self.repeats.ended(one.delivery, &closing);
             self.tracker
                 .ended(one.delivery, closing, one.record, &mut dues);
         }
@@ -626,6 +667,7 @@ impl Worker {
         if self.leaving.is_none() && self.finish_after.is_some_and(|last| events >= last) {
             self.leaving = Some(Leaving::AtEnd);
         }
+        self.repeats.keep();
         self.publish();
     }
 
@@ -665,8 +707,9 @@ impl Worker {
         let mut dues = Vec::new();
         for door in &mut self.doors {
             door.admissions = None;
-            for (_, admission) in door.waiting.drain(..) {
+            for (_, admission) in door.queues().into_iter().flat_map(|queue| queue.drain(..)) {
                 for delivery in admission.deliveries {
+                    self.repeats.withdrawn(delivery.id);
                     drop(self.tracker.withdraw(delivery.id, &mut dues));
                 }
             }
@@ -712,6 +755,7 @@ impl Worker {
             tasks.shutdown().await;
         }
         self.parks.shutdown().await;
+        self.repeats.close().await;
         let tally = self.tracker.tally().clone();
         let closed = self.source.close().await;
         if let Some(Leaving::Stopping { why: Some(why), .. }) = self.leaving {

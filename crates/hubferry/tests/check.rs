@@ -29,7 +29,7 @@ const FAULTY: &str = r#"destinations:
         action: upsertContact
         trigger: type = "identify" or type = "track" and event = "x"
         use_defaults: true
-        dates: { truncate: true }
+        skip_unchanged: 1h
         fields:
           emial: x
           phone:
@@ -95,7 +95,7 @@ fn every_fault_is_found_in_one_run_with_file_and_line() {
         json!([{
             "file": file,
             "line": 14,
-            "path": format!("{people}.dates"),
+            "path": format!("{people}.skip_unchanged"),
             "message": "has no effect in this version",
         }])
     );

@@ -60,6 +60,8 @@ pub struct Limits {
     pub associations: NonZeroU32,
     /// Searches in any second.
     pub search: NonZeroU32,
+    /// Event sends in any second.
+    pub event_sends: NonZeroU32,
 }
 
 pub(crate) const DEFAULT_GROUP_ID: &str = "segment_group_id";
@@ -224,13 +226,9 @@ fn limits(section: Section<'_>) -> Limits {
         ten_seconds: section.limit("ten_seconds", at_least_one(100)),
         associations: section.limit("associations", at_least_one(100)),
         search: section.limit("search", at_least_one(5)),
+        event_sends: section.limit("event_sends", at_least_one(1_250)),
     };
-    for key in [
-        "ten_seconds_ceiling",
-        "event_sends",
-        "daily",
-        "others_share",
-    ] {
+    for key in ["ten_seconds_ceiling", "daily", "others_share"] {
         section.later(key);
     }
     section.finish();

@@ -29,6 +29,10 @@ pub struct Configuration {
     pub intake: Intake,
     /// How steps are gathered.
     pub delivery: Delivery,
+    /// How long a delivery that ended is remembered, so that the same event is not delivered again; `None` when it is not.
+    pub dedupe: Option<Duration>,
+    /// When a mapping is held because too much of it dies.
+    pub brake: Brake,
     /// The shape of the limiter's windows.
     pub limiter: LimiterShape,
     /// The admin endpoint.
@@ -39,6 +43,15 @@ pub struct Configuration {
     pub destinations: Vec<Destination>,
     /// A hash of what was written, secrets left out; it stands in dead letters.
     pub hash: String,
+}
+
+/// `brake`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Brake {
+    /// The share of dead deliveries among the last thousand of a mapping.
+    pub max_ratio: f64,
+    /// Deliveries of a mapping that HubSpot refuses one after the other.
+    pub max_consecutive: NonZeroU32,
 }
 
 /// `kafka`.
@@ -165,6 +178,8 @@ pub(crate) fn mean(root: &Value, around: &Surroundings, problems: &Problems) -> 
         input: input(top.section("input")),
         intake: intake(top.section("intake")),
         delivery: delivery(top.section("delivery")),
+        dedupe: dedupe(top.section("dedupe")),
+        brake: brake(top.section("brake")),
         limiter: limiter(top.section("limiter")),
         admin: admin(top.section("admin"), around),
         drain: top.duration("drain", Duration::from_secs(55)),
@@ -318,6 +333,31 @@ fn delivery(section: Section<'_>) -> Delivery {
     delivery
 }
 
+/// `dedupe.window`: a duration, or `off`.
+fn dedupe(section: Section<'_>) -> Option<Duration> {
+    const DAY: Duration = Duration::from_hours(24);
+    let is_off = section
+        .raw("window")
+        .and_then(Value::as_str)
+        .is_some_and(|text| text == "off");
+    let window = if is_off {
+        None
+    } else {
+        Some(section.duration("window", DAY))
+    };
+    section.finish();
+    window.filter(|window| !window.is_zero())
+}
+
+fn brake(section: Section<'_>) -> Brake {
+    let brake = Brake {
+        max_ratio: section.share("max_ratio").unwrap_or(0.05),
+        max_consecutive: section.limit("max_consecutive", at_least_one(100)),
+    };
+    section.finish();
+    brake
+}
+
 fn limiter(section: Section<'_>) -> LimiterShape {
     let shape = LimiterShape {
         slot: section.duration("slot", Duration::from_millis(100)),
@@ -366,8 +406,6 @@ fn admin(section: Section<'_>, around: &Surroundings) -> Admin {
 /// Sections of the documented configuration that this version does not act on yet.
 fn later_sections(top: &Section<'_>) {
     for (name, keys) in [
-        ("dedupe", &["window"][..]),
-        ("brake", &["max_ratio", "max_consecutive"][..]),
         (
             "dead_letters",
             &["compat_headers", "max_replays", "seal_key_file"][..],

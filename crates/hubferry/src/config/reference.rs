@@ -41,6 +41,15 @@ delivery:
   linger: 25ms                                # how long a step waits for company when there is little traffic
   max_age: 2s                                 # after this long a waiting step outweighs a fuller call
 
+# With Redis the fleet remembers what it delivered: the same event is not delivered twice.
+dedupe:
+  window: 24h                                 # or off; ten million events take about 1 GB of Redis
+
+# A mapping is held, its events waiting, when too much of it would become dead letters.
+brake:
+  max_ratio: 5%                               # of its last thousand deliveries
+  max_consecutive: 100                        # refused by HubSpot one after the other
+
 # The shape of the limiter's windows; the limits themselves stand with each portal.
 limiter:
   slot: 100ms
@@ -75,6 +84,7 @@ destinations:
         ten_seconds: 100                      # calls in any 10 s
         associations: 100                     # association batches in any 10 s
         search: 5                             # searches in any second
+        event_sends: 1250                     # event sends in any second
     mappings:
       - name: contacts
         enabled: true

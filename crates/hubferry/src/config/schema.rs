@@ -35,10 +35,12 @@ pub fn schema() -> Value {
                 ("linger", duration("How long a step waits for company when there is little traffic.", "25ms")),
                 ("max_age", duration("After this long a waiting step outweighs a fuller call.", "2s")),
             ], &[]),
-            "dedupe": section("Repeated events.", &[("window", later("How long an event is remembered."))], &[]),
-            "brake": section("When a mapping is stopped that refuses too much.", &[
-                ("max_ratio", later("The share of dead letters.")),
-                ("max_consecutive", later("Dead letters in a row.")),
+            "dedupe": section("Repeated events: the fleet remembers what it delivered, in Redis.", &[
+                ("window", duration("How long a delivery is remembered; `off` for not at all.", "24h")),
+            ], &[]),
+            "brake": section("When a mapping is held because too much of it would become dead letters.", &[
+                ("max_ratio", text("The share of dead deliveries among a mapping's last thousand.", Some("5%"))),
+                ("max_consecutive", whole("Deliveries of a mapping that HubSpot refuses one after the other.", Some(100))),
             ], &[]),
             "dead_letters": section("Dead letters.", &[
                 ("compat_headers", later("Headers of other tools.")),
@@ -218,7 +220,10 @@ fn hubspot() -> Value {
                             "ten_seconds_ceiling",
                             later("How far headers may raise the limit."),
                         ),
-                        ("event_sends", later("Event sends in any second.")),
+                        (
+                            "event_sends",
+                            whole("Event sends in any second.", Some(1_250)),
+                        ),
                         ("daily", later("Calls a day.")),
                         ("others_share", later("The share left for other apps.")),
                     ],

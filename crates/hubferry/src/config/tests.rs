@@ -301,8 +301,29 @@ fn an_unreadable_file_is_the_only_problem() {
 
 #[test]
 fn a_documented_key_of_a_later_version_is_a_warning() {
-    let loaded = loaded(&MINIMAL.replacen("redis:", "dedupe: { window: 1h }\nredis:", 1));
-    assert!(warnings(&loaded).contains(&"dedupe.window: has no effect in this version".to_owned()));
+    let loaded = loaded(&MINIMAL.replacen("redis:", "dead_letters: { max_replays: 3 }\nredis:", 1));
+    let warning = "dead_letters.max_replays: has no effect in this version".to_owned();
+    assert!(warnings(&loaded).contains(&warning));
+}
+
+#[test]
+fn remembering_deliveries_has_a_window_or_is_off() {
+    for (written, window) in [
+        ("1h", Some(std::time::Duration::from_hours(1))),
+        ("off", None),
+        ("0s", None),
+    ] {
+        let text = MINIMAL.replacen(
+            "redis:",
+            &format!("dedupe: {{ window: {written} }}\nredis:"),
+            1,
+        );
+        assert_eq!(loaded(&text).configuration.dedupe, window, "{written}");
+    }
+    let usual = loaded(MINIMAL).configuration;
+    assert_eq!(usual.dedupe, Some(std::time::Duration::from_hours(24)));
+    assert_eq!(usual.brake.max_consecutive.get(), 100);
+    assert!((usual.brake.max_ratio - 0.05).abs() < f64::EPSILON);
 }
 
 /// The minimal configuration with one mapping more.

@@ -8,11 +8,13 @@ use crate::clock;
 use crate::config::{self, Configuration, Surroundings, Warning, closest};
 use crate::exit::Failure;
 use crate::intake::Intake;
+use crate::pinned::{self, PinnedPortal};
 
 /// Mappings that can be rehearsed.
 pub(super) struct Bench {
     intake: Arc<Intake>,
-    portals: usize,
+    /// Per enabled destination, what is pinned of its schema.
+    portals: Vec<Option<Arc<PinnedPortal>>>,
     /// What is worth a second look in the configuration.
     pub(super) warnings: Vec<Warning>,
 }
@@ -37,7 +39,10 @@ impl Bench {
             .destinations
             .iter()
             .filter(|destination| destination.enabled)
-            .count();
+            .map(|destination| pinned::read(paths, &destination.name))
+            .map(|read| read.map(|portal| portal.map(Arc::new)))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| Failure::Usage(error.to_string()))?;
         let intake = Intake::new(configuration.input, configuration.destinations);
         Ok(Self {
             intake: Arc::new(intake),
@@ -48,7 +53,7 @@ impl Bench {
 
     /// A rehearsal on an empty portal.
     pub(super) fn rehearsal(&self) -> Rehearsal {
-        Rehearsal::new(Arc::clone(&self.intake), self.portals, clock::now_ms())
+        Rehearsal::new(Arc::clone(&self.intake), &self.portals, clock::now_ms())
     }
 }
 

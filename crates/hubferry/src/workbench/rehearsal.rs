@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use crate::closing::Closing;
 use crate::exit::Failure;
 use crate::intake::{Attempt, Examined, Intake, Look, PortalIndex};
+use crate::pinned::PinnedPortal;
 use stage::{Played, Stage};
 pub(super) use steps::Step;
 
@@ -103,10 +104,16 @@ pub(super) struct CallReport {
 type Owner = (usize, usize);
 
 impl Rehearsal {
-    /// A rehearsal over what an intake takes; `portals` is the number of enabled destinations.
-    pub(super) fn new(intake: Arc<Intake>, portals: usize, now_ms: i64) -> Self {
+    /// A rehearsal over what an intake takes; `portals` says of each enabled destination what is
+    /// pinned of its schema.
+    pub(super) fn new(
+        intake: Arc<Intake>,
+        portals: &[Option<Arc<PinnedPortal>>],
+        now_ms: i64,
+    ) -> Self {
         let ids = intake.mapping_ids().to_vec();
-        let stages = (0..portals).map(|_| Stage::new(ids.clone(), now_ms));
+        let portals = portals.iter();
+        let stages = portals.map(|pinned| Stage::new(ids.clone(), now_ms, pinned.clone()));
         Self {
             stages: stages.collect(),
             intake,
@@ -237,7 +244,7 @@ fn fired(attempt: Attempt) -> (FiredReport, Option<hubferry_actions::Plan>) {
         Err(closing) => (None, Some(closing)),
     };
     let report = FiredReport {
-        action: attempt.action.slug(),
+        action: attempt.action.as_str(),
         payload: attempt.payload.or(attempt.resolved),
         notes,
         violations: attempt

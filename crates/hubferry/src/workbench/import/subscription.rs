@@ -70,7 +70,7 @@ pub(super) fn read(subscription: Value, names: &mut Vec<String>) -> Imported {
     draft.set("action", action.as_str());
     draft.trigger(trigger.as_ref(), action);
     draft.fields(fields, action);
-    draft.finish(title, action)
+    draft.finish(title)
 }
 
 fn nothing(title: &str, note: String) -> Imported {
@@ -204,15 +204,7 @@ impl Draft {
         }
     }
 
-    fn finish(mut self, title: String, action: ActionSlug) -> Imported {
-        if action.kind().is_none() {
-            if self.enabled {
-                self.note(format!(
-                    "{action} is not available in this version; imported disabled"
-                ));
-            }
-            self.enabled = false;
-        }
+    fn finish(mut self, title: String) -> Imported {
         let mut mapping = Map::new();
         for key in ["name", "action"] {
             mapping.extend(self.mapping.shift_remove_entry(key));

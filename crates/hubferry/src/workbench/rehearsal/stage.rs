@@ -3,26 +3,32 @@
 //! Time is made up: it stands still while anything can be done, and then goes to the next moment at which something is
 //! due.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hubferry_actions::{Existing, Plan, RecordRef};
+use hubferry_actions::Plan;
 use hubferry_delivery::{
     Admission, Delivery, DeliveryId, MappingIndex, Note, Scheduler, SchedulerSettings, WallClock,
 };
-use hubferry_event::{IdentityKey, IdentityKeys};
-use hubferry_hubspot::{Bucket, Request, StepId};
+use hubferry_event::IdentityKeys;
+use hubferry_hubspot::{Bucket, Request};
 use hubferry_memory::{LinkOrigin, LocalLimits, Memory};
 
 use super::pretend::Pretend;
 use super::{CallReport, Owner};
 use crate::closing::{Closing, closing_of};
 use crate::exit::Failure;
+use crate::pinned::PinnedPortal;
 use crate::words::size;
 
-const BUCKETS: [Bucket; 3] = [Bucket::Burst, Bucket::Associations, Bucket::Search];
+const BUCKETS: [Bucket; 4] = [
+    Bucket::Burst,
+    Bucket::Associations,
+    Bucket::Search,
+    Bucket::EventSends,
+];
 
 /// Moments after which a rehearsal that has not ended never will.
 const MOMENTS: usize = 1_000_000;
@@ -35,20 +41,11 @@ pub(super) struct Stage {
     now_ms: i64,
     admitted: u64,
     open: HashMap<DeliveryId, Open>,
-    /// Unfinished deliveries by the record they write.
-    by_record: HashMap<RecordRef, Vec<DeliveryId>>,
-    /// The record each step is about, as far as its calls have said.
-    steps: HashMap<StepId, RecordRef>,
 }
 
 /// A delivery that has not ended.
 struct Open {
     owner: Owner,
-    record: RecordRef,
-    associates: bool,
-    searches: bool,
-    /// The e-mail by which the contact to associate may be looked up.
-    email: Option<Box<str>>,
     calls: Vec<u64>,
 }
 
@@ -60,26 +57,33 @@ pub(super) struct Played {
 }
 
 impl Stage {
-    pub(super) fn new(mappings: Vec<String>, now_ms: i64) -> Self {
+    /// A portal that has what is pinned of its schema, or accepts everything where nothing is.
+    pub(super) fn new(
+        mappings: Vec<String>,
+        now_ms: i64,
+        pinned: Option<Arc<PinnedPortal>>,
+    ) -> Self {
         // Made up from here on.
         let now = tokio::time::Instant::now().into_std();
         let clock = WallClock {
             at: now,
             ms: now_ms,
         };
+        let settings = SchedulerSettings {
+            schema: pinned.is_some(),
+            ..SchedulerSettings::default()
+        };
         Self {
-            scheduler: Scheduler::new(SchedulerSettings::default(), mappings, clock),
+            scheduler: Scheduler::new(settings, mappings, clock),
             memory: Memory::local(LocalLimits {
                 people: MANY,
                 links: MANY,
             }),
-            portal: Pretend::default(),
+            portal: Pretend::new(pinned),
             now,
             now_ms,
             admitted: 0,
             open: HashMap::new(),
-            by_record: HashMap::new(),
-            steps: HashMap::new(),
         }
     }
 
@@ -89,24 +93,9 @@ impl Stage {
         for (owner, mapping, plan) in plans {
             self.admitted += 1;
             let id = DeliveryId(self.admitted);
-            let record = plan.record.record.clone();
-            let mut person = plan.associate.iter().flat_map(|wish| &wish.person);
-            let email = person.find_map(|key| match key {
-                IdentityKey::Email(email) => Some(email.clone()),
-                _ => None,
-            });
-            self.by_record.entry(record.clone()).or_default().push(id);
-            self.open.insert(
-                id,
-                Open {
-                    owner,
-                    record,
-                    associates: plan.associate.is_some(),
-                    searches: matches!(plan.record.existing, Existing::Search(_)),
-                    email,
-                    calls: Vec::new(),
-                },
-            );
+            self.portal.expect(&plan);
+            let calls = Vec::new();
+            self.open.insert(id, Open { owner, calls });
             deliveries.push(Delivery { id, mapping, plan });
         }
         let offset = i64::try_from(self.admitted).unwrap_or(i64::MAX);
@@ -150,7 +139,6 @@ impl Stage {
             }
         }
         if self.open.is_empty() {
-            self.steps.clear();
             Ok(played)
         } else {
             Err(Failure::Bug(format!(
@@ -203,89 +191,24 @@ impl Stage {
         called
     }
 
-    /// Notes a call with the deliveries whose records it is about.
+    /// Notes a call with the deliveries it works for.
     fn attribute(&mut self, request: &Request, number: u64) {
-        for (step, record) in self.records_of(request) {
-            self.steps.insert(step, record.clone());
-            let ids = self.by_record.get(&record).cloned().unwrap_or_default();
-            for id in ids {
+        for step in request.steps() {
+            for id in self.scheduler.deliveries_of(step) {
                 if let Some(open) = self.open.get_mut(&id)
-                    && concerns(request, open)
+                    && open.calls.last() != Some(&number)
                 {
                     open.calls.push(number);
                 }
             }
         }
-        if let Request::Read { inputs, .. } = request {
-            let values: HashSet<&str> = inputs.iter().map(|input| &*input.value).collect();
-            let looked_up = |open: &&mut Open| {
-                let email = open.email.as_deref();
-                email.is_some_and(|email| values.contains(email))
-            };
-            for open in self.open.values_mut().filter(looked_up) {
-                open.calls.push(number);
-            }
-        }
-    }
-
-    /// The record that each step of a call is about, where the call or an earlier one says it.
-    fn records_of(&self, request: &Request) -> Vec<(StepId, RecordRef)> {
-        let by_value = |object: &_, id_property: &_, value: &Arc<str>| RecordRef {
-            object: Clone::clone(object),
-            id_property: Clone::clone(id_property),
-            value: Arc::clone(value),
-        };
-        match request {
-            Request::Upsert {
-                object,
-                id_property,
-                inputs,
-            } => inputs
-                .iter()
-                .map(|input| (input.step, by_value(object, id_property, &input.value)))
-                .collect(),
-            Request::Read {
-                object,
-                id_property,
-                inputs,
-                ..
-            } => inputs
-                .iter()
-                .map(|input| (input.step, by_value(object, id_property, &input.value)))
-                .collect(),
-            Request::Update { inputs, .. } => inputs
-                .iter()
-                .filter_map(|input| Some((input.step, self.portal.key_of(&input.id)?.clone())))
-                .collect(),
-            Request::Associate { inputs, .. } => inputs
-                .iter()
-                .filter_map(|input| Some((input.step, self.portal.key_of(&input.from)?.clone())))
-                .collect(),
-            Request::Search { inputs, .. } => inputs
-                .iter()
-                .filter_map(|input| Some((input.step, self.steps.get(&input.step)?.clone())))
-                .collect(),
-            Request::CreateProperty { step, definition } => self
-                .by_record
-                .keys()
-                .filter(|record| record.object == definition.object)
-                .map(|record| (*step, record.clone()))
-                .collect(),
-        }
     }
 
     fn collect(&mut self, played: &mut Vec<(Owner, Played)>) {
         for ended in self.scheduler.take_ended() {
-            let Some(mut open) = self.open.remove(&ended.delivery) else {
+            let Some(open) = self.open.remove(&ended.delivery) else {
                 continue;
             };
-            if let Some(ids) = self.by_record.get_mut(&open.record) {
-                ids.retain(|id| *id != ended.delivery);
-                if ids.is_empty() {
-                    self.by_record.remove(&open.record);
-                }
-            }
-            open.calls.dedup();
             let (closing, notes) = closing_of(ended.ending)
                 .map_or((None, Vec::new()), |(closing, notes)| {
                     (Some(closing), notes)
@@ -299,18 +222,6 @@ impl Stage {
                 },
             ));
         }
-    }
-}
-
-/// Whether a call about a delivery's record is one of the delivery's own.
-fn concerns(request: &Request, open: &Open) -> bool {
-    match request {
-        Request::Associate { .. } => open.associates,
-        Request::Search { .. } => open.searches,
-        Request::Upsert { .. }
-        | Request::Update { .. }
-        | Request::Read { .. }
-        | Request::CreateProperty { .. } => true,
     }
 }
 
