@@ -150,8 +150,10 @@ fn of_request(request: &Request) -> (Method, Route, Parts<'_>) {
             named(definition.event.as_str()),
         ),
         Request::ReadList { list, .. } => {
+            // Only the id is documented here; names were seen to work too (hubspot-api.md §6).
+            let object = list.object.type_id();
             let parts = Parts {
-                object: list.object.as_str(),
+                object: object.unwrap_or(list.object.as_str()),
                 to: &list.name,
             };
             (Method::GET, Route::ListByName, parts)

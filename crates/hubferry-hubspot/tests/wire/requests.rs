@@ -377,8 +377,8 @@ async fn what_a_portal_has_is_read_without_a_body() {
     };
     check(
         list,
-        "GET /crm/lists/2026-03/object-type-id/contacts/name/50%25%20off%20%2F%20%C3%9C",
-        "/crm/v3/lists/object-type-id/contacts/name/50%25%20off%20%2F%20%C3%9C",
+        "GET /crm/lists/2026-03/object-type-id/0-1/name/50%25%20off%20%2F%20%C3%9C",
+        "/crm/v3/lists/object-type-id/0-1/name/50%25%20off%20%2F%20%C3%9C",
         "",
     )
     .await;
