@@ -2,6 +2,7 @@
 //! trade and against the binary they are for.
 
 mod chart;
+mod compose;
 mod copies;
 mod observed;
 mod reference;
@@ -67,7 +68,11 @@ fn check(workspace: &Workspace, made: Made, report: &mut Report) {
         chart::check(root, &tools, binary.as_deref(), made)
     });
     report.part("alert rules", |_| rules(root, &tools));
-    report.part("container and compose", |_| containers(root, &tools));
+    report.part("container and compose", |_| {
+        let mut hadolint = Command::new(tools.python_tool("hadolint"));
+        run_to_end(hadolint.current_dir(root).arg("deploy/Dockerfile"))?;
+        compose::check(root, &tools, binary.as_deref())
+    });
 }
 
 fn rules(root: &Path, tools: &Tools) -> Result<()> {
@@ -82,18 +87,6 @@ fn rules(root: &Path, tools: &Tools) -> Result<()> {
     promtool(&["check", "rules", "rules.yml"])?;
     promtool(&["test", "rules", "rules.test.yml"])?;
     promtool(&["check", "config", "--syntax-only", "prometheus.yml"])
-}
-
-fn containers(root: &Path, tools: &Tools) -> Result<()> {
-    let mut hadolint = Command::new(tools.python_tool("hadolint"));
-    run_to_end(hadolint.current_dir(root).arg("deploy/Dockerfile"))?;
-    let mut compose = Command::new(tools.python_tool("check-jsonschema"));
-    compose.current_dir(root).args([
-        "--builtin-schema",
-        "vendor.compose-spec",
-        "docker-compose.yml",
-    ]);
-    run_to_end(&mut compose)
 }
 
 /// Compares a file with what it should be, or writes it.
