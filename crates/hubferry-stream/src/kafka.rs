@@ -26,8 +26,11 @@ use crate::wire::is_too_large;
 /// Settled positions are committed at least this often (`spec/fleet.md` i.2.1) …
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
 
-/// … or after this many settled messages.
+/// … or after this many settled messages …
 const COMMIT_AFTER: usize = 1_000;
+
+/// … but not more often than this: a commit carries up to 3.5 kB for each partition, which a broker stores every time.
+const COMMIT_AT_MOST_EVERY: Duration = Duration::from_millis(100);
 
 /// What was ordered to be committed is ordered again after this long: the client library does not say when the group's
 /// coordinator refused it, as it does while partitions change hands.
@@ -161,7 +164,8 @@ impl KafkaSource {
             return;
         }
         self.settled_since_commit += 1;
-        if self.settled_since_commit >= COMMIT_AFTER {
+        let enough = self.settled_since_commit >= COMMIT_AFTER;
+        if enough && Instant::now() + COMMIT_EVERY >= self.commit_at + COMMIT_AT_MOST_EVERY {
             self.commit();
         }
         self.pass_flow();
