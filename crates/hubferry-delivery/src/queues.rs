@@ -59,6 +59,8 @@ struct Queue {
     bucket: Bucket,
     /// The most inputs of one call.
     max: usize,
+    /// Whether it waits for company. What creates a part of the schema does not: much waits for it, and it comes all at once.
+    lingers: bool,
     ready: VecDeque<Ready>,
 }
 
@@ -109,6 +111,7 @@ impl Queues {
             key: key.clone(),
             bucket: endpoint.bucket(),
             max: endpoint.max_inputs(),
+            lingers: !matches!(endpoint, Endpoint::CreateProperties(_)),
             ready: VecDeque::new(),
         });
         self.by_key.insert(key.clone(), id);
@@ -199,7 +202,7 @@ impl Queue {
     /// they would go out almost empty.
     fn due_at(&self, patience: &Patience, saturated: bool) -> Option<Instant> {
         let oldest = self.ready.front()?.since;
-        Some(if self.ready.len() >= self.max {
+        Some(if self.ready.len() >= self.max || !self.lingers {
             oldest
         } else if saturated && self.max > LARGE {
             oldest + patience.max_age

@@ -185,7 +185,7 @@ fn people_get_a_page_without_colours_in_a_pipe() {
         "    invalid  /email: expected an e-mail address, got `n***`\n    fix      correct the value at the source, or map another field\n",
         "line 7  track \"Signed Up\"  skipped(not_subscribed)\n",
         "line 9  dead(parse_error)\n",
-        "\nThese 9 events cost 5 calls: ",
+        "\nThese 9 events cost 4 calls: ",
     ] {
         assert!(page.contains(part), "{part:?} in\n{page}");
     }
