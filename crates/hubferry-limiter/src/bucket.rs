@@ -170,7 +170,9 @@ impl Bucket {
             return;
         }
         let last = self.slot_of(at);
-        let first = last.saturating_sub(self.rule.window / self.rule.slot);
+        let first = last
+            .saturating_sub(self.rule.window / self.rule.slot)
+            .max(self.kept_from(now));
         let own = self.log.count(first, last, |_| true);
         self.foreign
             .seen(now, self.rule.window, (max - remaining).saturating_sub(own));

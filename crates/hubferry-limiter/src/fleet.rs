@@ -31,6 +31,8 @@ pub(crate) struct Fleet {
     settled_at_last: u64,
     /// Until when workers that are not known may hold tickets.
     unknown_until: u64,
+    /// When those who are gone were last forgotten.
+    pruned: u64,
     pub(crate) workers: Vec<Worker>,
 }
 
@@ -113,6 +115,7 @@ impl Fleet {
             settle: 0,
             settled_at_last: 0,
             unknown_until,
+            pruned: 0,
             workers: Vec::new(),
         }
     }
@@ -221,13 +224,7 @@ impl Fleet {
 
     /// Notes who asks; says whether it holds a ticket from now on.
     pub(crate) fn meet(&mut self, now: u64, caller: &Caller, terms: &Terms, span: u64) -> bool {
-        self.workers.retain(|worker| {
-            if worker.ticket > 0 {
-                now <= (worker.sent + terms.ticket + span).max(worker.island)
-            } else {
-                now <= worker.sent + FORGOTTEN.max(span)
-            }
-        });
+        self.prune(now, terms, span);
         let index = match self.workers.iter().position(|w| w.id == caller.worker) {
             Some(index) => index,
             None => self.join(now, caller.worker),
@@ -252,6 +249,21 @@ impl Fleet {
             worker.ticket = 1;
         }
         worker.ticket > 0 && caller.ticket > 0 && terms.workers > 0
+    }
+
+    /// Forgets who is gone, once a second.
+    fn prune(&mut self, now: u64, terms: &Terms, span: u64) {
+        if now < self.pruned + 1_000_000 {
+            return;
+        }
+        self.pruned = now;
+        self.workers.retain(|worker| {
+            if worker.ticket > 0 {
+                now <= (worker.sent + terms.ticket + span).max(worker.island)
+            } else {
+                now <= worker.sent + FORGOTTEN.max(span)
+            }
+        });
     }
 
     fn join(&mut self, now: u64, id: u64) -> usize {

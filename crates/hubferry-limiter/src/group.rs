@@ -75,7 +75,10 @@ pub(crate) fn book(
     if at > latest || is_behind {
         refused(buckets, asked, now, request);
         let place = stand(buckets, asked, now, at, line, request);
-        let again = place.saturating_sub(lead + ahead);
+        // Who wants several comes when the last of them can be booked: one question for all.
+        let intervals = asked.iter().map(|limit| buckets[*limit].interval(now));
+        let all = (request.count - 1) * intervals.max().unwrap_or(0);
+        let again = (place + all.min(ahead / 2)).saturating_sub(lead + ahead);
         return Booked::Refused {
             again: again.clamp(now + LEAST_WAIT, now + LONGEST_WAIT),
         };

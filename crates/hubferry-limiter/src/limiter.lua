@@ -6,18 +6,16 @@
 --          many there are; terms (4); day (1 if there is one, then 6); caller (13); for every limit its rule (10) and count;
 --          then what belongs to the question
 --
--- Values are msgpack arrays that begin with the version of their layout. A newer one is left alone, another is taken for spent.
--- A limit's array holds its slot's length and 33 numbers, then two for every slot and class with bookings, oldest first: how many slots after the
--- one before it, and eight times its permits plus the number of its class. Times are microseconds.
+-- Values are msgpack maps with the version of their layout. A newer one is left alone, another is taken for spent. A limit keeps
+-- its bookings in three arrays, oldest first: slots (counted from `zero`), classes, permits. A worker is an array of nine.
+-- Times are microseconds.
 local LAYOUT = 2
-local FIELDS = {'epoch', 'tail', 'full', 'share', 'since', 'size', 'larger', 'agreed', 'agreed_at', 'ignored', 'mean', 'most', 'before',
-  'seen', 'd_least', 'd_most', 'd_least_before', 'd_most_before', 'd_since', 'paused', 'quarantine', 'granted', 'returned',
-  'wasted', 'throttled', 'base', 'lost', 'line1', 'line2', 'since1', 'asked1', 'since2', 'asked2'}
-local N = #FIELDS
-local FLEET = {'epoch', 'last', 'offset', 'era', 'jumps', 'generation', 'run', 'settle', 'settled', 'unknown'}
-local WORKER = {'id', 'acked', 'sent', 'island', 'ticket', 'since', 'waiting', 'granted', 'generation'}
-local DAY = {'start', 'stop', 'used', 'live', 'before', 'named', 'spent'}
+-- A worker: id, newest answer acknowledged, newest sent, alone until, ticket, known since, waiting, granted, generation.
+local ID, ACKED, SENT, ISLAND, TICKET, SINCE, WAITING, GRANTED, GENERATION = 1, 2, 3, 4, 5, 6, 7, 8, 9
 local RULE = {'max', 'ceiling', 'others', 'slot', 'reach', 'window', 'spread', 'least_spread', 'horizon', 'burst'}
+local DAY = {'start', 'stop', 'used', 'live', 'before', 'named', 'spent'}
+-- So many bookings that nobody asks about again are kept before they are dropped together.
+local SLACK = 24
 local LIVE, RETRY, LOOKUP, REPLAY, BACKFILL, ADMIN = 0, 1, 2, 3, 4, 5
 local KEPT_MS, LEAST_WAIT, LONGEST_WAIT, HOPELESS, SECOND, WHOLE = 172800000, 1000, 30000000, 1000000, 1000000, 1000
 local TOLERANCE, SETTLE, SETTLING, FORGOTTEN, PERIOD, CLOCK = 500000, 500000, 250000, 60000000, 300000000, 50000
@@ -26,7 +24,8 @@ local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 
 local op, asked, L = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
 local cursor = 4
-local function take() cursor = cursor + 1; return tonumber(ARGV[cursor]) end
+local words = ARGV
+local function take() cursor = cursor + 1; return tonumber(words[cursor]) end
 local raw
 if ARGV[2] == '' then
   local time = redis.call('TIME')
@@ -49,7 +48,7 @@ end
 local rules, counts, span = {}, {}, 0
 for i = 1, L do
   local r = {}
-  for _, name in ipairs(RULE) do r[name] = take() end
+  for n = 1, #RULE do r[RULE[n]] = take() end
   counts[i] = take()
   r.least_left = floor(r.slot / 4)
   r.span = r.window + r.spread + r.horizon
@@ -64,51 +63,35 @@ local function is_filler(class) return class == REPLAY or class == BACKFILL end
 local function shares_ceiling(a, b) return a == b or (is_filler(a) and is_filler(b)) end
 local function after(a, b) return max(0, a - b) end
 
--- A value of our layout, false for one of another, nil for none.
+-- A value of our layout, false for one of another, nil for none; and whether it is of a newer one.
 local function read(key)
   local text = redis.call('GET', key)
   if not text then return nil end
-  local ok, values = pcall(cmsgpack.unpack, text)
-  if not ok or type(values) ~= 'table' or type(values[1]) ~= 'number' then return false end
-  if values[1] > LAYOUT then return false, true end
-  if values[1] ~= LAYOUT then return false end
-  return values
+  local ok, value = pcall(cmsgpack.unpack, text)
+  if not ok or type(value) ~= 'table' or type(value.layout) ~= 'number' then return false end
+  if value.layout ~= LAYOUT then return false, value.layout > LAYOUT end
+  return value
 end
-local function store(key, values) redis.call('SET', key, cmsgpack.pack(values), 'PX', KEPT_MS) end
+local function store(key, value) redis.call('SET', key, cmsgpack.pack(value), 'PX', KEPT_MS) end
 
 -- Fleet
 
-local fleet, now
-local known, is_newer = read(KEYS[1])
+local now
+local fleet, is_newer = read(KEYS[1])
 if is_newer then return {raw, -1} end
-if known then
-  fleet = {workers = {}}
-  for n, name in ipairs(FLEET) do fleet[name] = known[1 + n] end
-  for at = 2 + #FLEET, #known, #WORKER do
-    local w = {}
-    for n, name in ipairs(WORKER) do w[name] = known[at + n - 1] end
-    fleet.workers[#fleet.workers + 1] = w
-  end
-end
-
-local function write_fleet()
-  local values = {LAYOUT}
-  for _, name in ipairs(FLEET) do values[#values + 1] = fleet[name] end
-  for _, w in ipairs(fleet.workers) do
-    for _, name in ipairs(WORKER) do values[#values + 1] = w[name] end
-  end
-  store(KEYS[1], values)
-end
+local known = fleet
+fleet = fleet or nil
 
 -- Limits
 
 local limits, touched = {}, {}
 
 local function new_limit(i, since, quarantine)
-  local s = {slots = {}, classes = {}, counts = {}, first = 1, reserved = 0}
-  for _, name in ipairs(FIELDS) do s[name] = 0 end
-  s.epoch, s.share, s.quarantine = since, WHOLE, quarantine
-  limits[i] = s
+  limits[i] = {layout = LAYOUT, width = rules[i].slot, zero = floor(since / rules[i].slot), slots = {}, classes = {}, counts = {},
+    epoch = since, tail = 0, full = 0, share = WHOLE, since = 0, size = 0, larger = 0, agreed = 0, agreed_at = 0, ignored = 0,
+    mean = 0, most = 0, before = 0, seen = 0, d_least = 0, d_most = 0, d_least_before = 0, d_most_before = 0, d_since = 0,
+    paused = 0, quarantine = quarantine, granted = 0, returned = 0, wasted = 0, throttled = 0, base = 0, lost = 0, line1 = 0,
+    line2 = 0, since1 = 0, asked1 = 0, since2 = 0, asked2 = 0}
   touched[i] = true
 end
 
@@ -117,47 +100,26 @@ local function quarantine_of(r)
   return r.span
 end
 
+-- A limit's state; false when there is none, 'spent' when there is one of another layout or of slots of another length.
 local function load(i)
   if limits[i] ~= nil then return limits[i] end
-  local values, newer = read(KEYS[1 + i])
+  local s, newer = read(KEYS[1 + i])
   if newer then is_newer = true end
-  if values and values[2] ~= rules[i].slot then values = false end
-  if not values then
-    limits[i] = values == false and 'spent' or false
-    return limits[i]
-  end
-  local s = {slots = {}, classes = {}, counts = {}, first = 1, reserved = 0}
-  for n = 1, N do s[FIELDS[n]] = values[2 + n] end
-  local slots, classes, held, slot, at = s.slots, s.classes, s.counts, 0, 0
-  for n = 3 + N, #values, 2 do
-    slot = slot + values[n]
-    at = at + 1
-    slots[at] = slot
-    local code = values[n + 1]
-    local class = code % 8
-    classes[at], held[at] = class, (code - class) / 8
-  end
+  if s and s.width ~= rules[i].slot then s = false end
+  if not s then s = s == false and 'spent' or false end
   limits[i] = s
   return s
 end
 
 local function write_limit(i)
   local s = limits[i]
-  local values = {LAYOUT, rules[i].slot}
-  for n = 1, N do values[2 + n] = s[FIELDS[n]] end
-  local at, slot = 2 + N, 0
-  for n = s.first, #s.slots do
-    if s.counts[n] > 0 then
-      values[at + 1], values[at + 2] = s.slots[n] - slot, s.counts[n] * 8 + s.classes[n]
-      at, slot = at + 2, s.slots[n]
-    end
-  end
-  store(KEYS[1 + i], values)
+  s.reserved, s.reach, s.all, s.every, s.pace = nil, nil, nil, nil, nil
+  store(KEYS[1 + i], s)
 end
 
 local is_new = fleet == nil
 if is_new then
-  fleet = {workers = {}, epoch = raw, last = raw, offset = 0, era = 0, jumps = 0, generation = 1, run = caller.run, settle = 0,
+  fleet = {layout = LAYOUT, workers = {}, pruned = 0, epoch = raw, last = raw, offset = 0, era = 0, jumps = 0, generation = 1, run = caller.run, settle = 0,
     settled = 0, unknown = 0}
   if terms.quarantine > 0 and terms.workers > 0 then fleet.unknown = raw + terms.ticket + span end
   for i = 1, L do
@@ -186,7 +148,7 @@ local function time() return max(fleet.last, raw - fleet.offset) end
 
 local function hold_back(by)
   fleet.offset, fleet.era, fleet.jumps = fleet.offset + by, fleet.era + 1, fleet.jumps + 1
-  for _, w in ipairs(fleet.workers) do w.acked = after(w.acked, by) end
+  for _, w in ipairs(fleet.workers) do w[ACKED] = after(w[ACKED], by) end
 end
 
 local function tick()
@@ -220,8 +182,8 @@ local function is_moved(before)
   fleet.generation = fleet.generation + 1
   fleet.settle, fleet.settled = now + SETTLE, now + max(span, SETTLE)
   for _, w in ipairs(fleet.workers) do
-    if w.sent + span < now then w.generation = fleet.generation end
-    w.sent = now
+    if w[SENT] + span < now then w[GENERATION] = fleet.generation end
+    w[SENT] = now
   end
   if terms.workers > 0 and now > before + floor(terms.ticket / 10) then fleet.unknown = now + terms.ticket + span end
   return true
@@ -230,55 +192,66 @@ end
 local function unsettled()
   if now >= fleet.settled then return nil end
   for _, w in ipairs(fleet.workers) do
-    if w.generation ~= fleet.generation then return fleet.settled end
+    if w[GENERATION] ~= fleet.generation then return fleet.settled end
   end
   return now < fleet.settle and fleet.settle or nil
 end
 
-local function meet_caller()
-  local kept, me, holders = {}, nil, 0
+-- Forgets who is gone, once a second.
+local function prune()
+  if now < fleet.pruned + SECOND then return end
+  fleet.pruned = now
+  local kept = {}
   for _, w in ipairs(fleet.workers) do
-    local until_ = w.ticket > 0 and max(w.sent + terms.ticket + span, w.island) or w.sent + max(FORGOTTEN, span)
-    if now <= until_ then
-      kept[#kept + 1] = w
-      if w.id == caller.worker then me = w end
-    end
+    local until_ = w[TICKET] > 0 and max(w[SENT] + terms.ticket + span, w[ISLAND]) or w[SENT] + max(FORGOTTEN, span)
+    if now <= until_ then kept[#kept + 1] = w end
   end
   fleet.workers = kept
+end
+
+local me
+local function meet_caller()
+  prune()
+  local workers, id = fleet.workers, caller.worker
+  for n = 1, #workers do
+    if workers[n][ID] == id then me = workers[n] end
+  end
   if not me then
-    if #kept >= 256 then
-      for n, w in ipairs(kept) do
-        if w.ticket == 0 then table.remove(kept, n); break end
+    if #workers >= 256 then
+      for n, w in ipairs(workers) do
+        if w[TICKET] == 0 then table.remove(workers, n); break end
       end
     end
-    me = {id = caller.worker, acked = now, sent = now, island = 0, ticket = 0, since = now, waiting = 0, granted = 0}
-    kept[#kept + 1] = me
+    me = {id, now, now, 0, 0, now, 0, 0, fleet.generation}
+    workers[#workers + 1] = me
   end
-  for _, w in ipairs(kept) do
-    if w.ticket > 0 then holders = holders + 1 end
+  if caller.epoch == fleet.epoch then me[ACKED] = max(me[ACKED], min(caller.seen, now)) end
+  me[SENT], me[WAITING], me[GENERATION] = now, caller.waiting, fleet.generation
+  if caller.island > 0 then me[ISLAND] = max(me[ISLAND], after(now + 1, caller.island) + span) end
+  if caller.ticket == 1 and me[TICKET] == 0 and now >= me[SINCE] + floor(terms.ticket / 10) then
+    local holders = 0
+    for _, w in ipairs(workers) do
+      if w[TICKET] > 0 then holders = holders + 1 end
+    end
+    if holders < terms.workers then me[TICKET] = 1 end
   end
-  if caller.epoch == fleet.epoch then me.acked = max(me.acked, min(caller.seen, now)) end
-  me.sent, me.waiting, me.generation = now, caller.waiting, fleet.generation
-  if caller.island > 0 then me.island = max(me.island, after(now + 1, caller.island) + span) end
-  local is_due = caller.ticket == 1 and me.ticket == 0 and holders < terms.workers
-    and now >= me.since + floor(terms.ticket / 10)
-  if is_due or caller.ticket == 2 then me.ticket = 1 end
-  return me.ticket > 0 and caller.ticket > 0 and terms.workers > 0
+  if caller.ticket == 2 then me[TICKET] = 1 end
+  return me[TICKET] > 0 and caller.ticket > 0 and terms.workers > 0
 end
 
 local function leave()
   local kept = {}
   for _, w in ipairs(fleet.workers) do
-    if w.id == caller.worker then
-      w.ticket, w.waiting = 0, 0
-      if w.island > now then w.ticket, w.sent = 1, 0 end
+    if w[ID] == caller.worker then
+      w[TICKET], w[WAITING] = 0, 0
+      if w[ISLAND] > now then w[TICKET], w[SENT] = 1, 0 end
     end
-    if w.id ~= caller.worker or w.island > now then kept[#kept + 1] = w end
+    if w[ID] ~= caller.worker or w[ISLAND] > now then kept[#kept + 1] = w end
   end
   fleet.workers = kept
 end
 
-local function is_alone(w) return w.ticket > 0 and (now > w.acked + terms.silent or now < w.island) end
+local function is_alone(w) return w[TICKET] > 0 and (now > w[ACKED] + terms.silent or now < w[ISLAND]) end
 
 local function keep_free()
   local alone = 0
@@ -299,7 +272,7 @@ end
 local function waiting()
   local sum = 0
   for _, w in ipairs(fleet.workers) do
-    if now < w.sent + 10000000 then sum = sum + w.waiting end
+    if now < w[SENT] + 10000000 then sum = sum + w[WAITING] end
   end
   return sum
 end
@@ -355,9 +328,15 @@ end
 
 local function reach(r, s) return ceil((r.window + spread(r, s)) / r.slot) end
 
+-- Slots are counted from the one in which the limit began.
+local function slot_at(r, s, at) return floor(at / r.slot) - s.zero end
+
+-- Slots before this are not asked about again.
+local function kept_from(r, s) return after(slot_at(r, s, now), r.reach + floor(SECOND / r.slot) + 1) end
+
 local function count(s, first, last, class)
   local sum, slots = 0, s.slots
-  for n = #slots, s.first, -1 do
+  for n = #slots, 1, -1 do
     local slot = slots[n]
     if slot < first then break end
     if slot <= last and (class == nil or s.classes[n] == class) then sum = sum + s.counts[n] end
@@ -366,7 +345,7 @@ local function count(s, first, last, class)
 end
 
 local function used_by(r, s, class)
-  return count(s, after(floor(now / r.slot), r.reach), math.huge, class)
+  return count(s, after(slot_at(r, s, now), r.reach), math.huge, class)
 end
 
 local function delay_seen(s, least, most)
@@ -381,8 +360,8 @@ end
 
 local function seen(r, s, named, remaining, at)
   if remaining > named or at > now then return end
-  local last = floor(at / r.slot)
-  local own = count(s, after(last, floor(r.window / r.slot)), last)
+  local last = slot_at(r, s, at)
+  local own = count(s, max(last - floor(r.window / r.slot), kept_from(r, s)), last)
   local used = after(named - remaining, own)
   if now < s.seen + 3 * r.window then s.mean = s.mean - floor(s.mean / 8) + used else s.mean = 8 * used end
   if now >= s.seen + r.window then
@@ -436,13 +415,24 @@ end
 local function earliest_slot(s, from, class, cost, own)
   local slot = max(from, s.tail)
   local slots, classes, counts_, behind = s.slots, s.classes, s.counts, s.reach
-  local last, all, mine, i = #s.slots, 0, 0, #s.slots + 1
-  while i > s.first and slots[i - 1] + behind >= slot do
-    i = i - 1
-    all = all + counts_[i]
-    if shares_ceiling(classes[i], class) then mine = mine + counts_[i] end
+  local last, all, mine, i = #slots, 0, 0, #slots + 1
+  local most = s.all
+  local oldest = slot - behind
+  if class == LIVE or class == LOOKUP then
+    -- Their ceiling is the limit itself.
+    own = math.huge
+    while i > 1 and slots[i - 1] >= oldest do
+      i = i - 1
+      all = all + counts_[i]
+    end
+  else
+    while i > 1 and slots[i - 1] >= oldest do
+      i = i - 1
+      all = all + counts_[i]
+      if shares_ceiling(classes[i], class) then mine = mine + counts_[i] end
+    end
   end
-  while all + cost > s.all or mine + cost > own do
+  while all + cost > most or mine + cost > own do
     if i > last then return nil end
     slot = max(slot, slots[i] + behind + 1)
     all = all - counts_[i]
@@ -454,47 +444,56 @@ end
 
 local function earliest(r, s, at, class, cost, waits)
   at = max(at, s.paused, s.quarantine, after(s.full + cost * s.every, s.pace))
-  local from = floor((at + r.least_left) / r.slot)
+  local from = slot_at(r, s, at + r.least_left)
   local slot = earliest_slot(s, from, class, cost, own_room(r, s, class, waits))
-  return slot and max(at, slot * r.slot)
+  return slot and max(at, (slot + s.zero) * r.slot)
 end
 
 local function find(s, slot, class)
   local slots = s.slots
-  local n = #slots
-  while n >= s.first and slots[n] >= slot do
+  for n = #slots, 1, -1 do
+    if slots[n] < slot then return nil end
     if slots[n] == slot and s.classes[n] == class then return n end
-    n = n - 1
   end
   return nil
 end
 
 local function log(r, s, slot, class, cost)
   s.tail = max(s.tail, slot)
+  local slots, classes, held = s.slots, s.classes, s.counts
   local found = find(s, slot, class)
   if found then
-    s.counts[found] = s.counts[found] + cost
-  else
-    local n = #s.slots + 1
-    s.slots[n], s.classes[n], s.counts[n] = slot, class, cost
+    held[found] = held[found] + cost
+    return
   end
-  local keep = min(after(floor(now / r.slot), r.reach + floor(SECOND / r.slot) + 1), s.tail)
-  while s.first <= #s.slots and s.slots[s.first] < keep do s.first = s.first + 1 end
+  local n = #slots + 1
+  slots[n], classes[n], held[n] = slot, class, cost
+  local keep = min(kept_from(r, s), s.tail)
+  if n > SLACK and slots[SLACK] < keep then
+    s.slots, s.classes, s.counts = {}, {}, {}
+    local at = 0
+    for i = SLACK + 1, n do
+      if slots[i] >= keep then
+        at = at + 1
+        s.slots[at], s.classes[at], s.counts[at] = slots[i], classes[i], held[i]
+      end
+    end
+  end
 end
 
 local function book(r, s, at, class, cost)
-  local slot = floor(at / r.slot)
+  local slot = slot_at(r, s, at)
   log(r, s, slot, class, cost)
   s.full = max(s.full, at) + cost * s.every
   s.granted = s.granted + cost
-  return slot
+  return slot + s.zero
 end
 
 local function charge(i)
   local r, s = rules[i], limits[i]
   local lost = after(counts[i], s.base)
   if lost <= s.lost then return end
-  log(r, s, floor((now + r.horizon) / r.slot), LIVE, lost - s.lost)
+  log(r, s, slot_at(r, s, now + r.horizon), LIVE, lost - s.lost)
   s.lost = lost
   touched[i] = true
 end
@@ -523,12 +522,9 @@ end
 
 local day
 if has_day then
-  day = {start = 0, stop = 0, used = 0, live = 0, before = 0, named = 0, spent = 0}
-  local values, newer = read(KEYS[2 + L])
+  local value, newer = read(KEYS[2 + L])
   if newer then return {raw, -1} end
-  if values then
-    for n, name in ipairs(DAY) do day[name] = values[1 + n] end
-  end
+  day = value or {layout = LAYOUT, start = 0, stop = 0, used = 0, live = 0, before = 0, named = 0, spent = 0}
 end
 
 local function turn()
@@ -544,11 +540,7 @@ local function turn()
   end
 end
 
-local function write_day()
-  local values = {LAYOUT}
-  for _, name in ipairs(DAY) do values[#values + 1] = day[name] end
-  store(KEYS[2 + L], values)
-end
+local function write_day() store(KEYS[2 + L], day) end
 
 local function forecast()
   if day.stop == 0 or raw < day.start then return 0 end
@@ -627,6 +619,9 @@ local function book_all(class, cost, lead, wanted, in_turn, waits)
       place = max(at, line)
       for i = 1, asked do limits[i][stands] = place + wanted * limits[i].every end
     end
+    local every = 0
+    for i = 1, asked do every = max(every, limits[i].every) end
+    place = place + min((wanted - 1) * every, floor(ahead / 2))
     return nil, clamp(after(place, lead + ahead), now + LEAST_WAIT, now + LONGEST_WAIT)
   end
   local grants = {}
@@ -667,12 +662,10 @@ local function ask(answer)
   elseif not admitted then
     again = now + LONGEST_WAIT
   else
-    grants, again = book_all(class, cost, lead, wanted, in_turn, waiting())
+    grants, again = book_all(class, cost, lead, wanted, in_turn, is_filler(class) and waiting() or 0)
   end
   local granted = grants and #grants or 0
-  for _, w in ipairs(fleet.workers) do
-    if w.id == caller.worker then w.granted = w.granted + granted * cost end
-  end
+  me[GRANTED] = me[GRANTED] + granted * cost
   if covered then
     day.used = day.used + granted * cost
     if class == LIVE then day.live = day.live + granted * cost end
@@ -699,7 +692,7 @@ local function back()
       if floor(now / r.slot) > slot then
         s.wasted = s.wasted + 1
       else
-        local found = find(s, slot, class)
+        local found = find(s, slot - s.zero, class)
         if found then s.counts[found] = after(s.counts[found], 1) end
         prepare(r, s, class, 0)
         s.full = max(after(s.full, s.every), min(now, s.full))
@@ -758,7 +751,7 @@ local function look(answer)
     local r, s = rules[i], limits[i]
     settle(r, s)
     prepare(r, s, LIVE, 0)
-    local slot = floor(now / r.slot)
+    local slot = slot_at(r, s, now)
     local closed, closed_for = 0, 0
     if s.quarantine > now then
       closed, closed_for = 2, s.quarantine - now
@@ -779,7 +772,7 @@ local function look(answer)
     for _, name in ipairs(DAY) do add(answer, day[name]) end
   end
   for _, w in ipairs(fleet.workers) do
-    add(answer, w.id, w.ticket, is_alone(w) and 1 or 0, after(now, w.since), after(now, w.acked), w.waiting, w.granted)
+    add(answer, w[ID], w[TICKET], is_alone(w) and 1 or 0, after(now, w[SINCE]), after(now, w[ACKED]), w[WAITING], w[GRANTED])
   end
 end
 
@@ -825,5 +818,5 @@ elseif op == 'look' then look(answer)
 elseif op ~= 'beat' and op ~= 'leave' then return redis.error_reply('unknown question to the limiter')
 end
 for i in pairs(touched) do write_limit(i) end
-write_fleet()
+store(KEYS[1], fleet)
 return answer

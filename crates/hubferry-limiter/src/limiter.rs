@@ -132,6 +132,8 @@ impl Limiter {
         }
         let member = self.member();
         let _live = member.live_waiter(ask.class);
+        let line = member.line(&asked, ask.class);
+        let _active = line.active();
         loop {
             let permit = self.next(ask, &asked, stop).await?;
             if !wait(permit.opens_at, stop).await {

@@ -14,6 +14,12 @@ use crate::ask::Permit;
 pub(crate) struct Line {
     stock: Mutex<VecDeque<Permit>>,
     waiting: AtomicU64,
+    active: AtomicU64,
+}
+
+/// Somebody who asked for a permit and has not got it in hand.
+pub(crate) struct Active<'a> {
+    _counted: Waiting<'a>,
 }
 
 /// Somebody whose turn it is; the others wait behind until this is dropped.
@@ -32,6 +38,14 @@ impl Drop for Waiting<'_> {
 }
 
 impl Line {
+    /// Counts somebody who asks, until what is returned is dropped.
+    pub(crate) fn active(&self) -> Active<'_> {
+        self.active.fetch_add(1, Ordering::Relaxed);
+        Active {
+            _counted: Waiting(&self.active),
+        }
+    }
+
     /// Waits for a turn; `None` when stopped before.
     pub(crate) async fn turn(&self, stop: &CancellationToken) -> Option<Turn<'_>> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
@@ -57,9 +71,10 @@ impl Line {
 }
 
 impl Turn<'_> {
-    /// How many permits are wanted: one for this waiter and one for everybody behind.
+    /// How many permits are wanted: one for everybody who asks, those included whose permit is booked and not open yet. They
+    /// will soon ask again, and find in stock what is booked for them now.
     pub(crate) fn wanted(&self) -> u64 {
-        1 + self.line.waiting.load(Ordering::Relaxed)
+        self.line.active.load(Ordering::Relaxed)
     }
 
     /// A permit that was booked for this line, and those that are over by now.

@@ -15,3 +15,6 @@ pub(crate) use world::Link;
 pub fn run(name: &str, seed: u64) -> Option<Vec<Figure>> {
     scenarios::run(name, seed)
 }
+
+#[cfg(test)]
+mod tests;

@@ -224,7 +224,7 @@ fn empty() -> LimiterOptions {
     }
 }
 
-async fn saturation(workers: usize, time: Duration) -> Vec<Figure> {
+pub(super) async fn saturation(workers: usize, time: Duration) -> Vec<Figure> {
     let world = World::new(vec![ten_seconds(MAX)], Receiver::new(100, WINDOW, false));
     let crew = Crew::start(&world, workers, &empty(), false);
     sleep(time).await;
