@@ -158,7 +158,7 @@ impl Asker {
 }
 
 fn connect(client: &ClientSettings) -> Result<BaseConsumer<Logged>, StreamError> {
-    BaseConsumer::from_config_and_context(&client.config()?, Logged::quiet())
+    BaseConsumer::from_config_and_context(&client.reader_config()?, Logged::quiet())
         .map_err(|error| crate::settings::config_error(&error))
 }
 

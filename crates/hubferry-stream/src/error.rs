@@ -110,9 +110,7 @@ pub enum StreamError {
         reason: String,
     },
     /// A router cannot go on.
-    #[error(
-        "could not route to topic `{topic}`: {reason}; if another router of the same instance took over, this one is not needed"
-    )]
+    #[error("could not route to topic `{topic}`: {reason}")]
     Route {
         /// The topic that is written.
         topic: String,

@@ -231,7 +231,7 @@ impl KafkaSource {
             _ => Duration::ZERO,
         };
         Lag {
-            messages: messages.map(|messages| if caught_up { 0 } else { messages }),
+            messages: if caught_up { Some(0) } else { messages },
             behind,
             span_messages,
         }

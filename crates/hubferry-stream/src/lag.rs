@@ -6,8 +6,9 @@ use std::time::Duration;
 /// How far a partition is behind at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lag {
-    /// Offsets between what is finished and the end of the partition; `None` until the end is known. A partition of
-    /// which everything was handed out and ended counts as caught up although markers of transactions follow.
+    /// Offsets between what is finished and the end of the partition; `None` until both are known. A partition of
+    /// which everything was handed out and ended counts as caught up although markers of transactions follow: ten
+    /// seconds after nothing more came.
     pub messages: Option<u64>,
     /// The age of the oldest message that is not finished, by its own time; zero when there is none.
     pub behind: Duration,

@@ -28,7 +28,7 @@ use crate::wire::{
 #[derive(Debug)]
 pub(crate) enum News {
     Batch(Vec<Message>),
-    /// Ours from now on, with what had ended above the committed positions.
+    /// Ours from now on, with the committed positions and what had ended above them.
     Assigned(Vec<(Topic, Partition)>, Vec<(Topic, Partition, Finished)>),
     Revoking(Vec<(Topic, Partition)>),
     Lost(Vec<(Topic, Partition)>),

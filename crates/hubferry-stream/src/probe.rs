@@ -40,7 +40,7 @@ pub async fn reachable(client: &ClientSettings, within: Duration) -> Result<Reac
 
 fn probe(client: &ClientSettings, within: Duration) -> Result<Reached, StreamError> {
     let consumer: BaseConsumer<Logged> =
-        BaseConsumer::from_config_and_context(&client.config()?, Logged::quiet())
+        BaseConsumer::from_config_and_context(&client.reader_config()?, Logged::quiet())
             .map_err(|error| config_error(&error))?;
     let metadata = match consumer.fetch_metadata(None, within) {
         Ok(metadata) => metadata,

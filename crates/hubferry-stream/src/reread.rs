@@ -61,7 +61,7 @@ struct Reader<'s> {
 
 impl<'s> Reader<'s> {
     fn connect(settings: &'s KafkaSettings, within: Duration) -> Result<Self, StreamError> {
-        let mut config = settings.client.config()?;
+        let mut config = settings.client.reader_config()?;
         config
             // Partitions are assigned by hand, so the group never hears of this member; the library wants a name all
             // the same, and may ask for its coordinator, which the worker may do too.

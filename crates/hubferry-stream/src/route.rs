@@ -23,6 +23,7 @@ use crate::error::StreamError;
 use crate::group::{Group, Logged, Notice, assign, unassign};
 use crate::orders::{Mark, Positions};
 use crate::place::{Message, Partition, Position, Topic};
+use crate::probe::reachable;
 use crate::settings::{KafkaSettings, config_error};
 use crate::wire::{Verdict, copy, list, offsets, verdict};
 
@@ -86,8 +87,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 ///
-/// Another router of the same instance took over, the broker says no, or the settings are not accepted. A broker that is
-/// away is waited for.
+/// Another router of the same instance took over, a topic does not exist, the broker says no, or the settings are not
+/// accepted. A broker that goes away later is waited for.
 pub async fn route<S, P>(
     settings: RouteSettings,
     split: S,
@@ -98,12 +99,36 @@ where
     S: Fn(&Message) -> Vec<Part> + Send + 'static,
     P: FnMut(Routed) + Send + 'static,
 {
+    check(&settings).await?;
     let routing = tokio::task::spawn_blocking(move || {
         Router::connect(settings, split, progress, stop)?.run()
     });
     routing
         .await
         .map_err(|_| StreamError::Ended { name: "router" })?
+}
+
+/// All topics exist, and none is copied onto itself for ever.
+async fn check(settings: &RouteSettings) -> Result<(), StreamError> {
+    let RouteSettings { from, to, .. } = settings;
+    if from.topics.contains(to) {
+        return Err(StreamError::Route {
+            topic: to.clone(),
+            reason: "it is one of the topics to read".to_owned(),
+        });
+    }
+    let reached = reachable(&from.client, ANSWER_WITHIN).await?;
+    let wanted = from.topics.iter().chain([to]);
+    match wanted
+        .into_iter()
+        .find(|topic| !reached.topics.contains_key(*topic))
+    {
+        None => Ok(()),
+        Some(missing) => Err(StreamError::TopicMissing {
+            topic: missing.clone(),
+            brokers: from.client.brokers.clone(),
+        }),
+    }
 }
 
 struct Router<S, P> {
@@ -384,9 +409,16 @@ impl<S: Fn(&Message) -> Vec<Part>, P: FnMut(Routed)> Router<S, P> {
     }
 
     fn fatal(&self, error: &KafkaError) -> StreamError {
+        let fenced = error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fenced)
+            || matches!(error, KafkaError::Transaction(reason) if reason.is_fatal());
+        let reason = if fenced {
+            format!("another router of the same instance took over ({error})")
+        } else {
+            error.to_string()
+        };
         StreamError::Route {
             topic: self.to.clone(),
-            reason: error.to_string(),
+            reason,
         }
     }
 }

@@ -302,7 +302,7 @@ impl Scanner {
 }
 
 fn connect(settings: &KafkaSettings) -> Result<BaseConsumer<Logged>, StreamError> {
-    let mut config = settings.client.config()?;
+    let mut config = settings.client.reader_config()?;
     config
         // Partitions are assigned by hand, so the group never hears of this member; the library wants a name all the same.
         .set("group.id", &settings.group)

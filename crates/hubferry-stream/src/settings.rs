@@ -135,6 +135,18 @@ impl ClientSettings {
         Ok(config)
     }
 
+    /// The configuration of a consumer that joins no group. The library compares two times all the same that matter in
+    /// a group only, and refuses the configuration when what the properties say for one is below its default for the
+    /// other.
+    pub(crate) fn reader_config(&self) -> Result<ClientConfig, StreamError> {
+        let mut config = self.config()?;
+        let interval = self.properties.get("max.poll.interval.ms");
+        if let Some(ms) = interval.and_then(|text| text.parse::<u64>().ok()) {
+            config.set("session.timeout.ms", ms.min(45_000).to_string());
+        }
+        Ok(config)
+    }
+
     /// A producer's configuration: idempotent, acknowledged by all in-sync replicas, and with the partitioner of
     /// Kafka's Java client, so that a key reaches the same partition whoever writes it.
     pub(crate) fn producer_config(&self) -> Result<ClientConfig, StreamError> {
@@ -308,6 +320,15 @@ mod tests {
             format!("{settings:?}"),
             r#"ClientSettings { brokers: "localhost:1", properties: ["sasl.password"] }"#
         );
+    }
+
+    #[test]
+    fn a_short_poll_interval_disturbs_nobody_outside_the_group() {
+        let mut client = ClientSettings::new("localhost:1");
+        let interval = ("max.poll.interval.ms".to_owned(), "8000".to_owned());
+        client.properties.extend([interval]);
+        let reader = client.reader_config().unwrap();
+        assert!(reader.create::<rdkafka::consumer::BaseConsumer>().is_ok());
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub(crate) fn is_too_large(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::OffsetMetadataTooLarge)
 }
 
-/// The partitions, to be read from where something had ended above; the others from their committed positions.
+/// The partitions, to be read from these positions; the others from where the client library finds them.
 pub(crate) fn starting_at(
     partitions: &[(Topic, Partition)],
     finished: &[(Topic, Partition, Finished)],
@@ -129,7 +129,7 @@ pub(crate) fn offsets(positions: &Positions) -> KafkaResult<TopicPartitionList> 
     Ok(offsets)
 }
 
-/// What was committed with the positions of an answer: the position, and what had ended above it.
+/// What was committed, by an answer: the positions, and what had ended above them. Without a commit a partition is missing.
 pub(crate) fn committed(list: &TopicPartitionList) -> Vec<(Topic, Partition, Finished)> {
     let elements = list.elements();
     let answered = elements.iter().filter(|element| element.error().is_ok());
@@ -141,11 +141,13 @@ pub(crate) fn committed(list: &TopicPartitionList) -> Vec<(Topic, Partition, Fin
             let (topic, partition) = (element.topic(), element.partition());
             // The client library's face panics at text that is not UTF-8, and what others commit is beyond us.
             let text = catch_unwind(AssertUnwindSafe(|| element.metadata())).ok();
+            let position = Position::new(offset);
             let read = text.map_or(Err(FinishedError::Foreign), |text| {
-                Finished::decode(text, Position::new(offset))
+                Finished::decode(text, position)
             });
-            match read {
-                Ok(finished) => Some((Topic::new(topic), Partition::new(partition), finished?)),
+            let nothing = || Finished::new(position, None);
+            let finished = match read {
+                Ok(finished) => finished.unwrap_or_else(nothing),
                 Err(reason) => {
                     tracing::warn!(
                         topic,
@@ -153,9 +155,44 @@ pub(crate) fn committed(list: &TopicPartitionList) -> Vec<(Topic, Partition, Fin
                         %reason,
                         "ignoring the metadata of the committed position; messages that ended already may come again"
                     );
-                    None
+                    nothing()
                 }
-            }
+            };
+            Some((Topic::new(topic), Partition::new(partition), finished))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_and_texts_are_read_whoever_wrote_the_texts() {
+        let position = Position::new(42);
+        let ours = Finished::new(position, Some(50..60)).encode();
+        let texts = [
+            None,
+            ours.as_deref(),
+            Some("someone else's"),
+            Some("SEYBgarbage"),
+        ];
+        let mut list = TopicPartitionList::new();
+        for (number, text) in (0..).zip(texts) {
+            let mut entry = list.add_partition("t", number);
+            entry.set_offset(ListOffset::Offset(42)).unwrap();
+            if let Some(text) = text {
+                entry.set_metadata(text);
+            }
+        }
+        list.add_partition("t", 9); // nothing was committed
+        let nothing = Finished::new(position, None);
+        let something = Finished::new(position, Some(50..60));
+        let expected = [&nothing, &something, &nothing, &nothing];
+        let expected: Vec<_> = (0..)
+            .zip(expected)
+            .map(|(number, finished)| (Topic::new("t"), Partition::new(number), finished.clone()))
+            .collect();
+        assert_eq!(committed(&list), expected);
+    }
 }

@@ -218,8 +218,12 @@ async fn a_router_that_another_replaced_is_shut_out() {
     // The zombie does not poll: it is put out of the group in the end, and the second one goes on.
     routes.is_complete(2_000).await;
     release.send(()).unwrap();
-    let error = end(zombie).await.unwrap_err();
-    assert!(matches!(error, StreamError::Route { .. }), "{error}");
+    let error = end(zombie).await.unwrap_err().to_string();
+    let expected = format!(
+        "could not route to topic `{}`: another router of the same instance took over",
+        routes.to
+    );
+    assert!(error.starts_with(&expected), "{error}");
     routes.is_complete(2_000).await;
     stop.cancel();
     assert_eq!(end(second).await.unwrap().read, 2_000);
@@ -241,6 +245,29 @@ async fn routers_share_the_work_while_others_come_and_go() {
     all.cancel();
     let (first, third) = (end(first).await.unwrap(), end(third).await.unwrap());
     assert_eq!(first.read + gone.read + third.read, 15_000);
+}
+
+#[tokio::test]
+async fn what_cannot_be_routed_is_said_at_the_start() {
+    let mut routes = Routes::new(1).await;
+    let to = std::mem::replace(&mut routes.to, name("missing"));
+    let missing = end(routes.start("a", &CancellationToken::new(), keyed))
+        .await
+        .unwrap_err();
+    assert!(
+        missing.to_string().starts_with("topic `missing-"),
+        "{missing}"
+    );
+    routes.from.clone_from(&to);
+    routes.to = to;
+    let onto_itself = end(routes.start("a", &CancellationToken::new(), keyed))
+        .await
+        .unwrap_err();
+    let expected = format!(
+        "could not route to topic `{}`: it is one of the topics to read",
+        routes.to
+    );
+    assert_eq!(onto_itself.to_string(), expected);
 }
 
 /// Kafka's own partitioner, written down once more from its Java source.
