@@ -108,18 +108,8 @@ impl Scheduler {
                 steps: batch.steps,
                 group: Some(batch.group),
             },
-            None => {
-                let (queue, _) = self.queues.best(bucket, &self.patience, now)?;
-                OnWire {
-                    queue,
-                    steps: self.gather(queue),
-                    group: None,
-                }
-            }
+            None => self.next_due(bucket, now)?,
         };
-        if on_wire.steps.is_empty() {
-            return None;
-        }
         let request = self.compose(&on_wire)?;
         self.holds.sent(now);
         for step in &on_wire.steps {
@@ -138,6 +128,21 @@ impl Scheduler {
             call: Call { request },
             marks,
         })
+    }
+
+    /// The best batch among the queues; those that turn out to hold nothing any more are passed over.
+    fn next_due(&mut self, bucket: Bucket, now: Instant) -> Option<OnWire> {
+        loop {
+            let (queue, _) = self.queues.best(bucket, &self.patience, now)?;
+            let steps = self.gather(queue);
+            if !steps.is_empty() {
+                return Some(OnWire {
+                    queue,
+                    steps,
+                    group: None,
+                });
+            }
+        }
     }
 
     /// The values that a call is about to write, with the times of their events.

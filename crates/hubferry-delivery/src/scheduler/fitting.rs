@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hubferry_actions::{
-    Existing, Fitted, LifecycleStage, Misfit, MisfitCode, ObjectProperties, Properties,
-    PropertyDefinition, RecordRef, fit,
+    Existing, Fitted, Misfit, MisfitCode, ObjectProperties, Properties, PropertyDefinition,
+    RecordRef, fit,
 };
 use hubferry_hubspot::{Code, ErrorClass, Rejection};
 use hubferry_memory::FactKey;
@@ -136,6 +136,7 @@ impl Scheduler {
 
     /// Puts the fitted values in place; says whether the delivery has ended, because they are those that HubSpot refused.
     fn take_fitted(&mut self, slot: DeliverySlot, fitted: Fitted) -> bool {
+        let stage = fitted.stage();
         let Fitted {
             mut properties,
             dropped,
@@ -170,13 +171,11 @@ impl Scheduler {
                         reason: reason.as_str(),
                     }),
             );
-        if delivery.record().stage.is_some() {
-            let stage = properties
-                .iter()
-                .find(|(name, _)| name.as_str() == LIFECYCLE_STAGE);
-            delivery.record_mut().stage =
-                stage.and_then(|(_, value)| LifecycleStage::parse(value.expose()));
-        }
+        let record = delivery.record_mut();
+        let writes_stage = properties
+            .iter()
+            .any(|(name, _)| name.as_str() == LIFECYCLE_STAGE);
+        record.stage = record.stage.take().and(stage).filter(|_| writes_stage);
         delivery.fitting.values = Some(properties);
         delivery.fitting.done = true;
         false

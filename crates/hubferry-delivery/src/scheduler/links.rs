@@ -111,25 +111,22 @@ impl LinkWork {
             })
     }
 
-    /// Takes out what nobody wants any more; says whether something is left.
-    pub(super) fn forget(&mut self, gone: impl Fn(&LinkWaiter) -> bool) -> bool {
+    /// Takes out what nobody wants any more.
+    pub(super) fn forget(&mut self, gone: impl Fn(&LinkWaiter) -> bool) {
         for wish in self.wishes.iter_mut().chain(&mut self.later) {
             wish.waiters.retain(|waiter| !gone(waiter));
         }
         self.wishes.retain(|wish| !wish.waiters.is_empty());
         self.later.retain(|wish| !wish.waiters.is_empty());
-        !self.wishes.is_empty() || !self.later.is_empty()
     }
 
     /// Takes in a wish; `on_wire` when what is asked can no longer be changed.
-    fn take_in(&mut self, wish: LinkWish, on_wire: bool) {
+    fn take_in(&mut self, mut wish: LinkWish, on_wire: bool) {
         if !on_wire && let Some(at) = self.wishes.iter().position(|w| w.kind == wish.kind) {
-            let merged = newest(self.wishes.remove(at), wish);
-            return self.place(merged, false);
+            wish = newest(self.wishes.remove(at), wish);
         }
         if let Some(at) = self.later.iter().position(|w| w.kind == wish.kind) {
-            let merged = newest(self.later.remove(at), wish);
-            return self.place(merged, on_wire);
+            wish = newest(self.later.remove(at), wish);
         }
         self.place(wish, on_wire);
     }
@@ -219,11 +216,15 @@ impl Scheduler {
     /// Changes an association, once, however many want it.
     pub(super) fn change_link(&mut self, from: End, to: End, wish: LinkWish, now: Instant) {
         let pair: Pair = (from, to);
-        if let Some(&step) = self.links.open.get(&pair) {
-            return self.join_link(step, wish);
-        }
-        if self.link_stands(&pair, &wish, now) {
-            return self.end_wish(wish, &Followed::Done, now);
+        match self.links.open.get(&pair).copied() {
+            Some(_) if self.link_is_overtaken(&pair, &wish) => {
+                return self.end_wish(wish, &Followed::Done, now);
+            }
+            Some(step) => return self.join_link(step, wish),
+            None if self.link_stands(&pair, &wish, now) => {
+                return self.end_wish(wish, &Followed::Done, now);
+            }
+            None => (),
         }
         let (from, to) = pair.clone();
         let step = self.add_step(StepKind::Link(Box::new(LinkWork {
@@ -257,6 +258,13 @@ impl Scheduler {
         }
     }
 
+    /// Whether a newer change was confirmed.
+    fn link_is_overtaken(&self, pair: &Pair, wish: &LinkWish) -> bool {
+        let marks = self.links.done.peek(pair).into_iter().flatten();
+        let mut marks = marks.filter(|mark| mark.kind == wish.kind);
+        marks.any(|mark| wish.wished < mark.wished)
+    }
+
     /// Whether the same change was confirmed a moment ago, or a newer one at any time.
     fn link_stands(&mut self, pair: &Pair, wish: &LinkWish, now: Instant) -> bool {
         let horizon = self.settings.max_age;
@@ -287,7 +295,10 @@ impl Scheduler {
         let pair: Pair = (work.from.clone(), work.to.clone());
         let change = work.change;
         let wishes = std::mem::take(&mut work.wishes);
-        let marks = self.links.done.get_or_insert_mut(pair, SmallVec::new);
+        let marks = self
+            .links
+            .done
+            .get_or_insert_mut(pair.clone(), SmallVec::new);
         if change == LinkChange::Dissociate {
             // Taking away the unlabelled type takes all labels away (hubspot-api.md §4.1).
             for mark in marks.iter_mut() {
@@ -306,7 +317,22 @@ impl Scheduler {
         for wish in wishes {
             self.end_wish(wish, &Followed::Done, now);
         }
+        self.overtaken_links(step, &pair, now);
         self.next_links(step);
+    }
+
+    /// What came while a newer change was on the wire has been overtaken by it.
+    fn overtaken_links(&mut self, step: StepId, pair: &Pair, now: Instant) {
+        let Some(work) = self.link_work(step) else {
+            return;
+        };
+        for wish in std::mem::take(&mut work.later) {
+            if self.link_is_overtaken(pair, &wish) {
+                self.end_wish(wish, &Followed::Done, now);
+            } else if let Some(work) = self.link_work(step) {
+                work.later.push(wish);
+            }
+        }
     }
 
     /// The change is refused. Of several types the one at fault is not named: each is asked for alone.

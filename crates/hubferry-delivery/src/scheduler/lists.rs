@@ -113,11 +113,15 @@ impl Scheduler {
             slots: smallvec![slot],
         };
         let place: Place = (step.list, record.clone());
-        if let Some(&open) = self.members.open.get(&place) {
-            return self.join_membership(open, wish);
-        }
-        if self.membership_stands(&place, &wish, now) {
-            return self.followed(slot, Followed::Done, now);
+        match self.members.open.get(&place).copied() {
+            Some(_) if self.membership_is_overtaken(&place, &wish) => {
+                return self.followed(slot, Followed::Done, now);
+            }
+            Some(open) => return self.join_membership(open, wish),
+            None if self.membership_stands(&place, &wish, now) => {
+                return self.followed(slot, Followed::Done, now);
+            }
+            None => (),
         }
         let step = self.add_step(StepKind::Member(Box::new(MemberWork {
             list: place.0.clone(),
@@ -142,12 +146,22 @@ impl Scheduler {
             return;
         };
         if *state != State::OnWire {
+            // What had to wait while the step was on the wire waits no longer; else it would come after what is newer.
+            if let Some(later) = work.later.take() {
+                work.wish.join(later);
+            }
             work.wish.join(wish);
         } else if let Some(later) = &mut work.later {
             later.join(wish);
         } else {
             work.later = Some(wish);
         }
+    }
+
+    /// Whether a newer change was confirmed.
+    fn membership_is_overtaken(&self, place: &Place, wish: &MemberWish) -> bool {
+        let mark = self.members.done.peek(place);
+        mark.is_some_and(|mark| wish.wished < mark.wished)
     }
 
     /// Whether the same change was confirmed a moment ago, or a newer one at any time.
@@ -226,8 +240,20 @@ impl Scheduler {
             wished: work.wish.wished,
             confirmed: now,
         };
-        let slots = std::mem::take(&mut work.wish.slots);
-        self.members.done.put(place, mark);
+        let mut slots = std::mem::take(&mut work.wish.slots);
+        let later = work.later.take();
+        self.members.done.put(place.clone(), mark);
+        match later {
+            // What came while a newer change was on the wire has been overtaken by it.
+            Some(later) if self.membership_is_overtaken(&place, &later) => {
+                slots.extend(later.slots)
+            }
+            later => {
+                if let Some(work) = self.member_work(step) {
+                    work.later = later;
+                }
+            }
+        }
         for slot in slots {
             self.followed(slot, Followed::Done, now);
         }

@@ -94,7 +94,13 @@ impl Scheduler {
                 self.todo.push_back(Todo::Ready(step));
             }
             Ok(fitted) => {
-                let missing = fitted.create.into_iter().map(Piece::EventProperty);
+                // By the name that the mapping says: under that the definition is known here.
+                let missing = fitted.create.into_iter().map(|property| {
+                    Piece::EventProperty(EventPropertyDefinition {
+                        event: step.event.clone(),
+                        ..property
+                    })
+                });
                 self.await_pieces(slot, missing.collect(), now);
             }
         }
@@ -112,6 +118,8 @@ impl Scheduler {
             };
             return self.die(slot, &rejection, Stage::Ensure, 0);
         }
+        // Whatever HubSpot refused, it was another definition.
+        self.deliveries[slot.0].fitting.refused_by = None;
         let properties = step.properties.iter().take(MAX_EVENT_PROPERTIES);
         let definition = NewDefinition {
             event: step.event.clone(),

@@ -1,29 +1,32 @@
 //! The scheduler against a HubSpot that is a plain map, and against oracles computed from the events alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hubferry_actions::{
-    AssociateStep, AssociationType, Existing, Lifecycle, LifecycleStage, LinkChange, MatchMode,
-    ObjectType, OnMissingContact, Plan, Policy, PropertyDefinition, PropertyName, PropertyText,
-    RecordId, RecordPlan, RecordRef, RecordStep, SearchBy, UnknownProperty, ValueKind, WhenFound,
-    WhenMissing, Work,
+    AssociateStep, AssociationType, Existing, Lifecycle, LifecycleStage, MatchMode, ObjectType,
+    OnMissingContact, Plan, Policy, PropertyDefinition, PropertyName, PropertyText, RecordPlan,
+    RecordRef, RecordStep, SearchBy, UnknownProperty, ValueKind, WhenFound, WhenMissing, Work,
 };
 use hubferry_event::{EventTime, IdentityKey};
-use hubferry_hubspot::{
-    Answers, Bucket, Call, Cause, Code, Done, ErrorClass, Found, Hold, HoldScope, Outcome, Refusal,
-    Rejection, Request, Resume, StepId,
-};
-use hubferry_memory::{EnsureState, FactKey, Finding, Inquiry, Link};
+use hubferry_hubspot::{Bucket, Call, Code, Hold, HoldScope, Outcome};
+use hubferry_memory::Inquiry;
 use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
-use super::{CallId, Outgoing, Scheduler, SchedulerSettings, WallClock};
+use self::portal::{Faults, Portal, each};
+use super::step::StepKind;
+use super::{CallId, Job, Outgoing, Scheduler, SchedulerSettings, WallClock};
 use crate::admission::{Admission, Delivery, DeliveryId, MappingIndex};
 use crate::ending::{Ending, Note, SkipReason, Stage};
+
+mod defects;
+mod model;
+mod objects;
+mod portal;
 
 const BUCKETS: [Bucket; 4] = [
     Bucket::Burst,
@@ -184,342 +187,6 @@ fn admission(
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// HubSpot and the fleet's memory, as plain maps
-
-/// What goes wrong, in thousandths of calls or inputs.
-#[derive(Clone, Copy, Default, Debug)]
-struct Faults {
-    throttled: u32,
-    transient: u32,
-    /// Written, but no answer came.
-    ambiguous: u32,
-    unaccounted: u32,
-    /// A batch with a bad value is refused as a whole instead of per input.
-    whole: u32,
-}
-
-#[derive(Default)]
-struct Portal {
-    next_id: u64,
-    ids: BTreeMap<(String, String), String>,
-    records: BTreeMap<String, BTreeMap<String, String>>,
-    history: BTreeMap<String, Vec<BTreeMap<String, String>>>,
-    associations: BTreeSet<(String, String)>,
-    properties: BTreeSet<String>,
-    calls: Vec<(String, usize)>,
-    people: BTreeMap<IdentityKey, RecordId>,
-    links: Vec<(Vec<IdentityKey>, Link)>,
-    known: HashMap<RecordRef, RecordId>,
-    facts: HashMap<FactKey, Box<str>>,
-}
-
-impl Portal {
-    fn id_of(&mut self, object: &ObjectType, value: &str) -> String {
-        let key = (object.as_str().to_owned(), value.to_owned());
-        if let Some(id) = self.ids.get(&key) {
-            return id.clone();
-        }
-        self.next_id += 1;
-        let id = self.next_id.to_string();
-        self.ids.insert(key, id.clone());
-        id
-    }
-
-    fn write(&mut self, id: &str, values: &[(PropertyName, PropertyText)]) -> Option<String> {
-        let record = self.records.entry(id.to_owned()).or_default();
-        let mut written = BTreeMap::new();
-        for (name, value) in values {
-            written.insert(name.as_str().to_owned(), value.expose().to_owned());
-            let backwards = name.as_str() == "lifecyclestage"
-                && record
-                    .get("lifecyclestage")
-                    .is_some_and(|now| rank(now) > rank(value.expose()))
-                && !value.expose().is_empty();
-            if !backwards {
-                record.insert(name.as_str().to_owned(), value.expose().to_owned());
-            }
-        }
-        let stage = record.get("lifecyclestage").cloned();
-        self.history.entry(id.to_owned()).or_default().push(written);
-        stage
-    }
-
-    fn answer(&mut self, call: &Call, faults: Faults, chance: &mut StdRng) -> Answers {
-        let steps = call.request.steps();
-        let distinct: BTreeSet<_> = steps.iter().collect();
-        assert_eq!(distinct.len(), steps.len(), "a step stands twice in a call");
-        assert!(!steps.is_empty() && steps.len() <= call.request.endpoint().max_inputs());
-        self.calls
-            .push((call.request.endpoint().name(), steps.len()));
-        if happens(chance, faults.throttled) {
-            return each(&steps, |_| Outcome::Throttled {
-                resume: Resume::Limiter,
-                bucket: Bucket::Burst,
-            });
-        }
-        if happens(chance, faults.transient) {
-            return each(&steps, |_| Outcome::Transient {
-                cause: Cause::Server(500),
-                after: None,
-            });
-        }
-        let ambiguous = happens(chance, faults.ambiguous);
-        let whole = happens(chance, faults.whole);
-        let answers = self.do_it(call, whole, faults, chance);
-        if ambiguous && !matches!(call.request, Request::Read { .. }) {
-            return each(&steps, |_| Outcome::Transient {
-                cause: Cause::Timeout,
-                after: None,
-            });
-        }
-        answers
-    }
-
-    fn do_it(&mut self, call: &Call, whole: bool, faults: Faults, chance: &mut StdRng) -> Answers {
-        match &call.request {
-            Request::Upsert {
-                object,
-                id_property,
-                inputs,
-            } => {
-                let values: BTreeSet<_> = inputs.iter().map(|i| i.value.clone()).collect();
-                assert_eq!(
-                    values.len(),
-                    inputs.len(),
-                    "a record stands twice in a call"
-                );
-                if id_property.as_str() == "segment_group_id" {
-                    assert!(
-                        self.properties.contains("segment_group_id"),
-                        "the property was not ensured"
-                    );
-                }
-                if whole && inputs.iter().any(|i| bad(&i.properties).is_some()) {
-                    return Answers::Refused(Refusal {
-                        rejection: rejection(None),
-                        culprits: Vec::new(),
-                    });
-                }
-                let mut answers = Vec::new();
-                for input in inputs {
-                    let outcome = match bad(&input.properties) {
-                        Some(name) => Outcome::Rejected(rejection(Some(name))),
-                        None => {
-                            let id = self.id_of(object, &input.value);
-                            let lost = happens(chance, faults.unaccounted);
-                            let written = !lost || happens(chance, 500);
-                            let stage = if written {
-                                self.write(&id, &input.properties)
-                            } else {
-                                None
-                            };
-                            if !written && !self.records.contains_key(&id) {
-                                self.ids.retain(|_, known| *known != id);
-                            }
-                            if lost {
-                                Outcome::Unaccounted
-                            } else {
-                                Outcome::Done(Done::Written {
-                                    id: RecordId::new(&id),
-                                    created: None,
-                                    stage,
-                                })
-                            }
-                        }
-                    };
-                    answers.push((input.step, outcome));
-                }
-                Answers::PerStep(answers)
-            }
-            Request::Update { inputs, .. } => {
-                let ids: BTreeSet<_> = inputs.iter().map(|i| i.id.clone()).collect();
-                assert_eq!(ids.len(), inputs.len(), "a record stands twice in a call");
-                let answers = inputs.iter().map(|input| {
-                    let stage = self.write(input.id.as_str(), &input.properties);
-                    (
-                        input.step,
-                        Outcome::Done(Done::Written {
-                            id: input.id.clone(),
-                            created: Some(false),
-                            stage,
-                        }),
-                    )
-                });
-                Answers::PerStep(answers.collect())
-            }
-            Request::Read {
-                object,
-                properties,
-                inputs,
-                ..
-            } => {
-                let answers = inputs.iter().map(|input| {
-                    let key = (object.as_str().to_owned(), input.value.to_string());
-                    let found = self.ids.get(&key).map(|id| {
-                        let record = &self.records[id];
-                        let shown = properties.iter().filter_map(|name| {
-                            record
-                                .get(name.as_str())
-                                .filter(|v| !v.is_empty())
-                                .map(|v| (name.clone(), PropertyText::new(v)))
-                        });
-                        Found {
-                            id: RecordId::new(id),
-                            properties: shown.collect(),
-                        }
-                    });
-                    (
-                        input.step,
-                        Outcome::Done(Done::Found(found.into_iter().collect())),
-                    )
-                });
-                Answers::PerStep(answers.collect())
-            }
-            Request::Search { inputs, .. } => {
-                let answers = inputs.iter().map(|input| {
-                    let hits = self.records.iter().filter(|(_, record)| {
-                        let mut equal = input
-                            .filters
-                            .iter()
-                            .map(|(n, v)| record.get(n.as_str()).is_some_and(|w| w == v.expose()));
-                        match input.mode {
-                            MatchMode::All => equal.all(|e| e),
-                            MatchMode::Any => equal.any(|e| e),
-                        }
-                    });
-                    let found = hits.map(|(id, _)| Found {
-                        id: RecordId::new(id),
-                        properties: Vec::new(),
-                    });
-                    (input.step, Outcome::Done(Done::Found(found.collect())))
-                });
-                Answers::PerStep(answers.collect())
-            }
-            Request::Link {
-                change: LinkChange::Associate,
-                inputs,
-                ..
-            } => {
-                let answers = inputs.iter().map(|input| {
-                    assert!(
-                        self.records.contains_key(input.from.as_str())
-                            && self.records.contains_key(input.to.as_str())
-                    );
-                    self.associations
-                        .insert((input.from.as_str().to_owned(), input.to.as_str().to_owned()));
-                    (input.step, Outcome::Done(Done::There))
-                });
-                Answers::PerStep(answers.collect())
-            }
-            Request::CreateProperties { inputs, .. } => {
-                let answers = inputs.iter().map(|input| {
-                    let name = input.definition.name.as_str().to_owned();
-                    self.properties.insert(name);
-                    (input.step, Outcome::Done(Done::There))
-                });
-                Answers::PerStep(answers.collect())
-            }
-            other => unreachable!("nobody asks for {other:?} here"),
-        }
-    }
-
-    fn remember(&mut self, inquiries: Vec<Inquiry>) -> Vec<Finding> {
-        inquiries
-            .into_iter()
-            .map(|inquiry| self.remember_one(inquiry))
-            .collect()
-    }
-
-    fn remember_one(&mut self, inquiry: Inquiry) -> Finding {
-        match inquiry {
-            Inquiry::FindContact { person } => {
-                Finding::Contact(person.iter().find_map(|k| self.people.get(k).cloned()))
-            }
-            Inquiry::KeepContact { person, contact } => {
-                for key in &person {
-                    self.people.insert(key.clone(), contact.clone());
-                }
-                let links = self
-                    .links
-                    .iter()
-                    .filter(|(waits, _)| waits.iter().any(|k| person.contains(k)));
-                Finding::Links(links.map(|(_, link)| link.clone()).collect())
-            }
-            Inquiry::KeepLink { person, link } => {
-                let contact = person.iter().find_map(|k| self.people.get(k).cloned());
-                self.links.push((person, link));
-                Finding::LinkKept(contact)
-            }
-            Inquiry::DropLinks { links, .. } => {
-                self.links.retain(|(_, link)| !links.contains(&link.id));
-                Finding::Kept
-            }
-            Inquiry::ForgetContact { person } => {
-                for key in person {
-                    self.people.remove(&key);
-                }
-                Finding::Kept
-            }
-            Inquiry::ClaimEnsure { .. } => Finding::Ensure(EnsureState::Claimed),
-            Inquiry::EnsureDone { .. } | Inquiry::ForgetEnsure { .. } => Finding::Kept,
-            Inquiry::FindRecord { record } => Finding::Record(self.known.get(&record).cloned()),
-            Inquiry::KeepRecord { record, id } => {
-                self.known.insert(record, id);
-                Finding::Kept
-            }
-            Inquiry::ForgetRecord { record } => {
-                self.known.remove(&record);
-                Finding::Kept
-            }
-            Inquiry::FindFact { what } => Finding::Fact(self.facts.get(&what).cloned()),
-            Inquiry::KeepFact { what, text } => {
-                self.facts.insert(what, text);
-                Finding::Kept
-            }
-            Inquiry::ForgetFact { what } => {
-                self.facts.remove(&what);
-                Finding::Kept
-            }
-        }
-    }
-}
-
-fn happens(chance: &mut StdRng, thousandths: u32) -> bool {
-    chance.random_range(0..1000) < thousandths
-}
-
-fn rank(stage: &str) -> usize {
-    ["", "subscriber", "lead", "customer"]
-        .iter()
-        .position(|s| *s == stage)
-        .unwrap_or(0)
-}
-
-fn bad(properties: &[(PropertyName, PropertyText)]) -> Option<&PropertyName> {
-    properties
-        .iter()
-        .find(|(_, v)| v.expose().starts_with("bad"))
-        .map(|(n, _)| n)
-}
-
-fn rejection(property: Option<&PropertyName>) -> Rejection {
-    Rejection {
-        code: Code::PropertyOption,
-        class: ErrorClass::Input,
-        status: Some(400),
-        category: Some("VALIDATION_ERROR".to_owned()),
-        sub_category: None,
-        property: property.cloned(),
-        message: "not an option".to_owned(),
-        correlation_id: None,
-    }
-}
-
-fn each(steps: &[StepId], outcome: impl Fn(StepId) -> Outcome) -> Answers {
-    Answers::PerStep(steps.iter().map(|s| (*s, outcome(*s))).collect())
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
 // The driver: permits, time and answers, in whatever order chance gives
 
 struct Driver {
@@ -558,6 +225,13 @@ impl Driver {
             rounds: Vec::new(),
             endings: BTreeMap::new(),
         }
+    }
+
+    /// One that makes values fit the portal's schema.
+    fn fitting(faults: Faults, seed: u64) -> Self {
+        let mut driver = Self::new(faults, seed);
+        driver.scheduler.settings.schema = true;
+        driver
     }
 
     fn admit(&mut self, admission: Admission) {
@@ -609,6 +283,14 @@ impl Driver {
         true
     }
 
+    /// How a delivery died.
+    fn death(&self, id: u64) -> (Code, Stage) {
+        match &self.endings[&id] {
+            Ending::Dead(death) => (death.rejection.code, death.stage),
+            other => panic!("delivery {id} ended {other:?}"),
+        }
+    }
+
     fn run(&mut self) {
         for _ in 0..100_000 {
             self.fill();
@@ -622,7 +304,8 @@ impl Driver {
         }
         assert!(
             self.scheduler.is_idle(),
-            "work is left, and nothing would wake it"
+            "work is left, and nothing would wake it: {:?}",
+            self.left()
         );
         let left = (
             self.scheduler.early.len(),
@@ -634,6 +317,39 @@ impl Driver {
             (0, 0, 0),
             "an idle scheduler keeps nothing of what has ended"
         );
+    }
+
+    /// The steps that are not done: what they are, and where they stand.
+    fn left(&self) -> Vec<String> {
+        let steps = self.scheduler.steps.values().map(|step| {
+            let kind = match &step.kind {
+                StepKind::Record(work) => format!("record in {:?}", work.phase),
+                StepKind::Associate(_) => "association".to_owned(),
+                StepKind::Target(_) => "target".to_owned(),
+                StepKind::Link(_) => "link".to_owned(),
+                StepKind::Member(_) => "member".to_owned(),
+                StepKind::Occurrence(_) => "occurrence".to_owned(),
+                StepKind::Ensure(id) => format!("ensure {:?}", self.scheduler.ensures.piece(*id)),
+                StepKind::Fact(read) => format!("fact {:?}", read.key),
+            };
+            format!("{kind} {:?}", step.state)
+        });
+        let deliveries = self.scheduler.deliveries.iter().map(|(_, delivery)| {
+            let open = delivery.follow.open();
+            let kind = match &delivery.job {
+                Job::Record(_) => "record",
+                Job::Occurrence(_) => "occurrence",
+            };
+            format!(
+                "{kind} {:?}, submitted {}, written {:?}, {open} following, {} to be made, fits {}",
+                delivery.id,
+                delivery.submitted,
+                delivery.written,
+                delivery.fitting.open,
+                delivery.fitting.done
+            )
+        });
+        steps.chain(deliveries).collect()
     }
 
     fn calls(&self) -> usize {

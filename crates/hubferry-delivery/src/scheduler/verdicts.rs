@@ -74,7 +74,15 @@ impl Scheduler {
         let before = parts.len();
         let parts = self.fit_again(parts, &rejection, now);
         let refitted = parts.len() < before;
-        let (clean, guilty) = self.sort_out(parts, &rejection);
+        let is_named = |part: &Part| {
+            let named = rejection.property.as_ref();
+            part.properties.iter().any(|(name, _)| Some(name) == named)
+        };
+        let (clean, guilty) = if refitted && !parts.iter().any(is_named) {
+            (parts, Vec::new())
+        } else {
+            self.sort_out(parts, &rejection)
+        };
         if refitted && clean.is_empty() && guilty.is_empty() {
             return self.give_back_wanted(step);
         }
@@ -192,9 +200,14 @@ impl Scheduler {
             return;
         };
         for part in std::mem::take(&mut work.riders) {
-            self.deliveries[part.delivery.0].fitting.values = Some(part.properties);
-            self.todo.push_back(Todo::Submit(part.delivery));
+            self.put_back(part);
         }
+    }
+
+    /// Gives a delivery its values back and lets it be looked at anew.
+    pub(super) fn put_back(&mut self, part: Part) {
+        self.deliveries[part.delivery.0].fitting.values = Some(part.properties);
+        self.todo.push_back(Todo::Submit(part.delivery));
     }
 
     /// Every delivery of the step is dead.

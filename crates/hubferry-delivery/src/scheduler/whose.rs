@@ -21,7 +21,9 @@ impl Scheduler {
                 self.whose(step, &mut slots, &mut open);
             }
         }
-        let ids = slots.into_iter().filter_map(|slot| self.deliveries.get(slot.0));
+        let ids = slots
+            .into_iter()
+            .filter_map(|slot| self.deliveries.get(slot.0));
         let mut ids: Vec<DeliveryId> = ids.map(|delivery| delivery.id).collect();
         ids.sort_unstable();
         ids

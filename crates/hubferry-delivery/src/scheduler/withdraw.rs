@@ -124,6 +124,11 @@ impl Scheduler {
                     .collect();
                 let record = work.record.clone();
                 let left = work.parts.is_empty() && work.wanted_by.is_empty();
+                let riders = if left {
+                    std::mem::take(&mut work.riders)
+                } else {
+                    Vec::new()
+                };
                 if work.tried && !gone.is_empty() {
                     // It may have been written although HubSpot did not say so. Nothing older may follow it, that would put
                     // back in time what stands there; whoever delivers the newer event next writes it.
@@ -133,6 +138,14 @@ impl Scheduler {
                     }
                 }
                 out.before.extend(gone.iter().map(|part| part.delivery));
+                // Who rode along goes on, or out, by itself.
+                for part in riders {
+                    if wanted.contains(&part.delivery) {
+                        out.before.push(part.delivery);
+                    } else {
+                        self.put_back(part);
+                    }
+                }
                 if left {
                     self.close_record_step(id, &record);
                 }
@@ -166,7 +179,7 @@ impl Scheduler {
             };
             forgotten.extend(work.associations().filter(all_gone));
         }
-        let Some(Step { kind, .. }) = self.steps.get_mut(&id) else {
+        let Some(Step { kind, state, .. }) = self.steps.get_mut(&id) else {
             return;
         };
         match kind {
@@ -188,7 +201,13 @@ impl Scheduler {
                     LinkWaiter::Delivery { slot, .. } => is_gone(*slot),
                     LinkWaiter::Association(step) => forgotten.contains(step),
                 };
-                if !work.forget(unwanted) {
+                let had = !work.wishes.is_empty();
+                work.forget(unwanted);
+                if had && work.wishes.is_empty() {
+                    // Its place in line was for what nobody wants any more.
+                    if *state == State::Ready {
+                        *state = State::Chained;
+                    }
                     self.next_links(id);
                 }
                 for association in forgotten {
