@@ -305,7 +305,9 @@ impl Takes<'_> {
             Unfit::NoOption => (
                 MisfitCode::PropertyOption,
                 format!(
-                    "{name_text} takes {takes} ({kind}), and the value is {given} that is none of them, neither by value nor by label"
+                    "{name_text} takes {takes} ({kind}), and the value is {} that is none of them, neither by value nor by label{}",
+                    shown(text).unwrap_or_else(|| given.to_owned()),
+                    self.closest(text)
                 ),
             ),
             Unfit::HasTime => (
@@ -324,6 +326,26 @@ impl Takes<'_> {
             property: Some(name.clone()),
             message,
         }
+    }
+
+    /// The option that was probably meant.
+    fn closest(&self, text: &str) -> String {
+        let (ValueType::Option(options) | ValueType::Options(options)) = self.value else {
+            return String::new();
+        };
+        let wanted = text.trim().to_lowercase();
+        let alike = options.iter().filter_map(|option| {
+            let names = [&option.value, &option.label];
+            let score = names
+                .map(|name| strsim::jaro_winkler(&name.to_lowercase(), &wanted))
+                .into_iter()
+                .fold(0.0, f64::max);
+            (score > ALIKE).then_some((score, option))
+        });
+        let best = alike.max_by(|one, other| one.0.total_cmp(&other.0));
+        best.map_or_else(String::new, |(_, option)| {
+            format!("; closest: {}", option.value)
+        })
     }
 
     fn words(&self) -> String {
@@ -347,6 +369,22 @@ fn listed(options: &[OptionInfo]) -> String {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }
+}
+
+/// How alike an option has to be, from 0 to 1, to be proposed.
+const ALIKE: f64 = 0.85;
+
+/// A value that was meant for an enumeration, when it reads like an option and not like something of a person: short words,
+/// no address, no number of any length.
+fn shown(text: &str) -> Option<String> {
+    const LONGEST: usize = 40;
+    const DIGITS: usize = 4;
+    let short = text.chars().count() <= LONGEST;
+    let plain = text
+        .chars()
+        .all(|c| c.is_alphanumeric() || " _-+&/.,()".contains(c));
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    (short && plain && digits < DIGITS).then(|| format!("`{text}`"))
 }
 
 /// The kind of a value, which tells nothing of whom it belongs to.

@@ -135,7 +135,7 @@ async fn killed_and_restarted(session_timeout: &str) -> Result<()> {
     let summary = sim.summary().await?;
     assert_eq!(summary.throttled, 0, "{summary:?}");
     assert!(summary.worst_ten_seconds <= LIMIT, "{summary:?}");
-    let made = summary.endpoints.get("properties/companies/create");
+    let made = summary.endpoints.get("properties/companies/batch/create");
     assert_eq!(
         made.map(|endpoint| endpoint.calls),
         Some(1),

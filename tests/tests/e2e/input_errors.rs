@@ -69,7 +69,7 @@ fn cases() -> Vec<Case> {
         Case {
             line: identify(&json!({"email": "unknown@example.com", "shoe_size": hidden})),
             code: "property_missing",
-            stage: "record",
+            stage: "ensure",
             names: &["shoe_size"],
             hides: hidden,
         },

@@ -176,7 +176,7 @@ fn messages_name_property_kinds_and_remedies_and_no_values() {
             "stage",
             "secret",
             "property_option",
-            "stage takes one of a, b, c, d, e, f, g, h and 2 more (t:f), and the value is a text that is none of them, neither by value nor by label",
+            "stage takes one of a, b, c, d, e, f, g, h and 2 more (t:f), and the value is `secret` that is none of them, neither by value nor by label",
         ),
         (
             "born",
