@@ -4,7 +4,7 @@
 //! stands in it; only what is asked for is made a value of its own.
 //!
 //! [`Tape::read`] understands the plain case alone. Where it gives up (a fault, a key that stands twice, half a
-//! surrogate pair, a number like `1E5`, a text beyond 4 GiB), [`Reader`](crate::json::Reader) reads the same text again,
+//! surrogate pair, a number like `1E5`, a text beyond 2 GiB), [`Reader`](crate::json::Reader) reads the same text again,
 //! with its own messages and its own answer: the two must agree on all that the tape does read, which a test checks.
 
 mod reader;
@@ -17,15 +17,27 @@ pub(crate) struct Tape {
     /// The JSON text, and behind it the strings that had escapes in it, decoded.
     text: Box<str>,
     cells: Vec<Cell>,
-    /// The members of large objects by key and the elements of large lists by place, as places of cells.
-    shelves: Vec<u32>,
+    /// The members of every object, those of one object together; of large objects in the order of their labels.
+    labels: Vec<Label>,
+    /// The places of the elements of large lists.
+    elements: Vec<u32>,
+}
+
+/// What is known of a member without looking at it.
+#[derive(Clone, Copy)]
+struct Label {
+    /// The [`fingerprint`] of the key.
+    print: u32,
+    /// Where the cell of the key is.
+    key: u32,
 }
 
 /// One value, or one key: an object is its cell followed by key, value, key, value and so on.
 #[derive(Clone, Copy)]
 struct Cell {
     kind: CellKind,
-    /// Where the string or number starts in the text; for large objects and lists where their shelf starts.
+    /// Where the string or number starts in the text; of objects where their labels, of large lists where the places of
+    /// their elements start.
     start: u32,
     /// How many bytes, members or elements.
     length: u32,
@@ -103,28 +115,19 @@ impl Tape {
         if cell.kind != CellKind::Object {
             return None;
         }
-        if cell.length > SMALL {
-            return self.shelved_member(cell, key, print);
-        }
-        let mut place = object + 1;
-        for _ in 0..cell.length {
-            let [name, value] = self.cells.get(place as usize..)?.first_chunk()?;
-            if name.next == print && self.text(place) == key {
-                return Some(place + 1);
-            }
-            place = value.next;
-        }
-        None
-    }
-
-    fn shelved_member(&self, object: Cell, key: &str, print: u32) -> Option<u32> {
-        let shelf = self.shelf(object)?;
-        let order = |place: &u32| {
-            let other = self.cell(*place).next;
-            other.cmp(&print).then_with(|| self.text(*place).cmp(key))
+        let labels = part(&self.labels, cell)?;
+        let label = if cell.length > SMALL {
+            let order = |label: &Label| {
+                let texts = || self.text(label.key).cmp(key);
+                label.print.cmp(&print).then_with(texts)
+            };
+            labels.get(labels.binary_search_by(order).ok()?)?
+        } else {
+            labels
+                .iter()
+                .find(|label| label.print == print && self.text(label.key) == key)?
         };
-        let found = shelf.binary_search_by(order).ok()?;
-        Some(shelf.get(found)? + 1)
+        Some(label.key + 1)
     }
 
     /// The element of a list.
@@ -134,7 +137,7 @@ impl Tape {
             return None;
         }
         if cell.length > SMALL {
-            return self.shelf(cell)?.get(index).copied();
+            return part(&self.elements, cell)?.get(index).copied();
         }
         let mut place = list + 1;
         for _ in 0..index {
@@ -142,11 +145,12 @@ impl Tape {
         }
         Some(place)
     }
+}
 
-    fn shelf(&self, cell: Cell) -> Option<&[u32]> {
-        let start = cell.start as usize;
-        self.shelves.get(start..start + cell.length as usize)
-    }
+/// What belongs to an object or a list.
+fn part<T>(all: &[T], cell: Cell) -> Option<&[T]> {
+    let start = cell.start as usize;
+    all.get(start..start + cell.length as usize)
 }
 
 /// Tells most keys apart without looking at them.

@@ -1,6 +1,6 @@
 //! From a text to its tape.
 
-use super::{Batch, Cell, CellKind, SMALL, Tape, fingerprint};
+use super::{Batch, Cell, CellKind, Label, SMALL, Tape, fingerprint};
 use crate::json::MAX_DEPTH;
 
 /// The cursor that makes a tape.
@@ -11,14 +11,16 @@ pub(super) struct TapeReader<'a> {
     depth: u32,
     batch: Batch,
     cells: Vec<Cell>,
-    shelves: Vec<u32>,
+    labels: Vec<Label>,
+    elements: Vec<u32>,
     decoded: String,
 }
 
 impl<'a> TapeReader<'a> {
-    /// A cursor, unless the text is so long that places in it have no cells.
+    /// A cursor, unless the text is so long that places in it do not fit in cells.
     pub(super) fn over(text: &'a str, batch: Batch) -> Option<Self> {
-        u32::try_from(text.len()).ok()?;
+        // See `short`.
+        i32::try_from(text.len()).ok()?;
         Some(Self {
             text,
             bytes: text.as_bytes(),
@@ -27,7 +29,8 @@ impl<'a> TapeReader<'a> {
             batch,
             // What an event of ordinary keys and values has.
             cells: Vec::with_capacity(text.len() / 10 + 8),
-            shelves: Vec::new(),
+            labels: Vec::with_capacity(text.len() / 20 + 8),
+            elements: Vec::new(),
             decoded: String::new(),
         })
     }
@@ -48,7 +51,8 @@ impl<'a> TapeReader<'a> {
         Some(Tape {
             text,
             cells: self.cells,
-            shelves: self.shelves,
+            labels: self.labels,
+            elements: self.elements,
         })
     }
 
@@ -90,12 +94,10 @@ impl<'a> TapeReader<'a> {
                 self.skip_blank();
             }
         }
-        self.close(cell, members)?;
-        if members > SMALL {
-            self.shelve_members(cell, members)
-        } else {
-            self.keys_differ(cell, members).then_some(())
-        }
+        let labels = self.labels.len();
+        self.label(cell, members);
+        self.keys_differ(labels).then_some(())?;
+        self.close(cell, labels, members)
     }
 
     fn array(&mut self) -> Option<()> {
@@ -115,11 +117,11 @@ impl<'a> TapeReader<'a> {
                 self.skip_blank();
             }
         }
-        self.close(cell, elements)?;
+        let places = self.elements.len();
         if elements > SMALL {
-            self.shelve_elements(cell, elements)?;
+            self.shelve(cell, elements);
         }
-        Some(())
+        self.close(cell, places, elements)
     }
 
     fn open(&mut self, kind: CellKind) -> Option<usize> {
@@ -138,18 +140,14 @@ impl<'a> TapeReader<'a> {
         Some(self.cells.len() - 1)
     }
 
-    fn close(&mut self, cell: usize, length: u32) -> Option<()> {
+    fn close(&mut self, cell: usize, start: usize, length: u32) -> Option<()> {
         self.depth -= 1;
-        let next = self.place()?;
+        let next = short(self.cells.len());
         let cell = self.cells.get_mut(cell)?;
+        cell.start = short(start);
         cell.length = length;
         cell.next = next;
         Some(())
-    }
-
-    /// The place of the cell that comes next.
-    fn place(&self) -> Option<u32> {
-        u32::try_from(self.cells.len()).ok()
     }
 
     fn refuse_batch(&self, key: usize) -> Option<()> {
@@ -174,71 +172,61 @@ impl<'a> TapeReader<'a> {
         .unwrap_or_default()
     }
 
-    /// Whether no key of a small object stands twice.
-    fn keys_differ(&self, object: usize, members: u32) -> bool {
-        let mut prints = [0_u32; SMALL as usize];
-        let mut keys = [0_usize; SMALL as usize];
-        let mut key = object + 1;
-        for seen in 0..members as usize {
-            let Some(print) = self.cells.get(key).map(|cell| cell.next) else {
-                return false;
-            };
-            let twice = (0..seen).any(|other| {
-                prints[other] == print && self.key_text(keys[other]) == self.key_text(key)
-            });
-            if twice {
-                return false;
-            }
-            prints[seen] = print;
-            keys[seen] = key;
-            key = self.behind(key + 1);
-        }
-        true
-    }
-
-    /// Sorts the members of a large object by key; gives up when one stands twice.
-    fn shelve_members(&mut self, object: usize, members: u32) -> Option<()> {
-        let mut shelf = Vec::with_capacity(members as usize);
+    /// Adds the labels of an object's members.
+    fn label(&mut self, object: usize, members: u32) {
         let mut key = object + 1;
         for _ in 0..members {
-            shelf.push(u32::try_from(key).ok()?);
+            let Some(cell) = self.cells.get(key) else {
+                return;
+            };
+            self.labels.push(Label {
+                print: cell.next,
+                key: short(key),
+            });
             key = self.behind(key + 1);
         }
-        let print = |key: u32| self.cells.get(key as usize).map(|cell| cell.next);
-        shelf.sort_unstable_by(|&left, &right| {
-            let texts = || {
-                self.key_text(left as usize)
-                    .cmp(self.key_text(right as usize))
-            };
-            print(left).cmp(&print(right)).then_with(texts)
-        });
-        let is_twice = |pair: &[u32]| match pair {
-            [left, right] => {
-                print(*left) == print(*right)
-                    && self.key_text(*left as usize) == self.key_text(*right as usize)
-            }
-            _ => false,
-        };
-        if shelf.windows(2).any(is_twice) {
-            return None;
-        }
-        self.put_shelf(object, &shelf)
     }
 
-    fn shelve_elements(&mut self, list: usize, elements: u32) -> Option<()> {
-        let mut shelf = Vec::with_capacity(elements as usize);
+    /// Whether no key stands twice in the object whose labels start at `from`. Those of a large one are put in order.
+    fn keys_differ(&mut self, from: usize) -> bool {
+        let mut labels = std::mem::take(&mut self.labels);
+        let own = labels.get_mut(from..).unwrap_or_default();
+        let same = |left: &Label, right: &Label| {
+            left.print == right.print
+                && self.key_text(left.key as usize) == self.key_text(right.key as usize)
+        };
+        let differ = if own.len() > SMALL as usize {
+            own.sort_unstable_by(|left, right| {
+                let texts = || {
+                    let right = self.key_text(right.key as usize);
+                    self.key_text(left.key as usize).cmp(right)
+                };
+                left.print.cmp(&right.print).then_with(texts)
+            });
+            !own.windows(2)
+                .any(|pair| matches!(pair, [left, right] if same(left, right)))
+        } else {
+            let mut rest = &*own;
+            loop {
+                match rest {
+                    [] => break true,
+                    [first, others @ ..] if others.iter().any(|other| same(first, other)) => {
+                        break false;
+                    }
+                    [_, others @ ..] => rest = others,
+                }
+            }
+        };
+        self.labels = labels;
+        differ
+    }
+
+    fn shelve(&mut self, list: usize, elements: u32) {
         let mut element = list + 1;
         for _ in 0..elements {
-            shelf.push(u32::try_from(element).ok()?);
+            self.elements.push(short(element));
             element = self.behind(element);
         }
-        self.put_shelf(list, &shelf)
-    }
-
-    fn put_shelf(&mut self, cell: usize, shelf: &[u32]) -> Option<()> {
-        self.cells.get_mut(cell)?.start = u32::try_from(self.shelves.len()).ok()?;
-        self.shelves.extend_from_slice(shelf);
-        Some(())
     }
 
     fn behind(&self, value: usize) -> usize {
@@ -372,11 +360,12 @@ impl<'a> TapeReader<'a> {
     }
 
     fn leaf(&mut self, kind: CellKind, start: usize, length: usize) -> Option<()> {
+        let next = short(self.cells.len() + 1);
         self.cells.push(Cell {
             kind,
-            start: u32::try_from(start).ok()?,
-            length: u32::try_from(length).ok()?,
-            next: self.place()? + 1,
+            start: short(start),
+            length: short(length),
+            next,
         });
         Some(())
     }
@@ -398,6 +387,16 @@ impl<'a> TapeReader<'a> {
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
+}
+
+/// A place in the text and its decoded strings, or among the cells. There are fewer cells than bytes, and a decoded
+/// string is shorter than its source, so that all places are below twice the length of the text.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a text of 2 GiB or more is not read"
+)]
+const fn short(place: usize) -> u32 {
+    place as u32
 }
 
 /// Where the next quote or backslash stands; `None` when a control character or the end comes first.
