@@ -68,6 +68,11 @@ fn check(workspace: &Workspace, made: Made, report: &mut Report) {
         chart::check(root, &tools, binary.as_deref(), made)
     });
     report.part("alert rules", |_| rules(root, &tools));
+    report.part("book", |_| {
+        let mut book = Command::new(tools.python_tool("mdbook"));
+        book.arg("build").arg(root.join("docs"));
+        run_to_end(book.arg("--dest-dir").arg(tools.folder.join("book")))
+    });
     report.part("container and compose", |_| {
         let mut hadolint = Command::new(tools.python_tool("hadolint"));
         run_to_end(hadolint.current_dir(root).arg("deploy/Dockerfile"))?;

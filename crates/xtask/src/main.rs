@@ -14,6 +14,7 @@ mod outside;
 mod policy;
 mod redis;
 mod report;
+mod sbom;
 mod service;
 mod setup;
 mod workspace;
@@ -34,6 +35,8 @@ usage: cargo xtask COMMAND
   check           formatting, links, licences and sources, lints, unit tests, docs, deployment files
   deployment [--update]
                   chart, alerts, dashboards, container and compose files; --update makes anew what is made from others
+  sbom [--licences] [--output FILE]
+                  what the binary is made of, as CycloneDX, or its licences as a list
   e2e [FILTER…]   start a real Kafka and a real Redis and run the tests that need them
   bench [NAME…] [--runs N] [--json FILE]
                   build for release and measure: fill, calls, memory, speed; each three times unless told otherwise
@@ -68,7 +71,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     }
     if !matches!(
         command,
-        "demo" | "test" | "check" | "deployment" | "e2e" | "bench" | "fuzz"
+        "demo" | "test" | "check" | "deployment" | "sbom" | "e2e" | "bench" | "fuzz"
     ) {
         bail!("unknown command `{command}`\n\n{USAGE}");
     }
@@ -77,6 +80,9 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         return demo::run(&Workspace::load()?, rest);
     }
 
+    if command == "sbom" {
+        return sbom::run(&Workspace::load()?, rest);
+    }
     let mut report = Report::default();
     if matches!(command, "test" | "check") {
         setup::prepare(&setup::to_check())?;

