@@ -37,6 +37,8 @@ pub(crate) struct Bucket {
     pub(crate) lost: u64,
     /// Where the next of those who wait will stand: live work, and what fills the rest.
     pub(crate) line: [u64; 2],
+    /// The same for those whose turn has come in vain.
+    pub(crate) turn: [u64; 2],
     /// Since when replay and backfill wait in vain.
     hungry: [Hunger; 2],
     /// What is kept free for workers that may be on their own; the desk says so before every question.
@@ -94,6 +96,7 @@ impl Bucket {
             base: 0,
             lost: 0,
             line: [0; 2],
+            turn: [0; 2],
             hungry: [Hunger::default(); 2],
             reserved: 0,
         }

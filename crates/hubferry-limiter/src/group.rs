@@ -119,11 +119,15 @@ fn refused(buckets: &mut [Bucket], asked: &[usize], now: u64, request: &Request)
 
 fn end_of_line(buckets: &[Bucket], asked: &[usize], class: Class) -> u64 {
     let Some(line) = class.line() else { return 0 };
-    let ends = asked.iter().map(|limit| buckets[*limit].line[line]);
+    let ends = asked.iter().map(|limit| {
+        let bucket = &buckets[*limit];
+        bucket.line[line].max(bucket.turn[line])
+    });
     ends.max().unwrap_or(0)
 }
 
-/// A place in line: its end for newcomers, the first possible time for those whose turn it is.
+/// A place in line: its end for newcomers. Those whose turn has come in vain, because others before them took more than was
+/// expected, keep their order at its head.
 fn stand(
     buckets: &mut [Bucket],
     asked: &[usize],
@@ -135,13 +139,20 @@ fn stand(
     let Some(line) = request.class.line() else {
         return at;
     };
-    if request.in_turn {
-        return at;
-    }
-    let place = at.max(end);
+    let place = if request.in_turn {
+        let turns = asked.iter().map(|limit| buckets[*limit].turn[line]);
+        at.max(turns.max().unwrap_or(0))
+    } else {
+        at.max(end)
+    };
     for limit in asked {
         let bucket = &mut buckets[*limit];
-        bucket.line[line] = place + request.count * bucket.interval(now);
+        let next = place + request.count * bucket.interval(now);
+        if request.in_turn {
+            bucket.turn[line] = next;
+        } else {
+            bucket.line[line] = next;
+        }
     }
     place
 }

@@ -91,7 +91,7 @@ local function new_limit(i, since, quarantine)
     epoch = since, tail = 0, full = 0, share = WHOLE, since = 0, size = 0, larger = 0, agreed = 0, agreed_at = 0, ignored = 0,
     mean = 0, most = 0, before = 0, seen = 0, d_least = 0, d_most = 0, d_least_before = 0, d_most_before = 0, d_since = 0,
     paused = 0, quarantine = quarantine, granted = 0, returned = 0, wasted = 0, throttled = 0, base = 0, lost = 0, line1 = 0,
-    line2 = 0, since1 = 0, asked1 = 0, since2 = 0, asked2 = 0}
+    line2 = 0, turn1 = 0, turn2 = 0, since1 = 0, asked1 = 0, since2 = 0, asked2 = 0}
   touched[i] = true
 end
 
@@ -606,18 +606,25 @@ local function book_all(class, cost, lead, wanted, in_turn, waits)
     for i = 1, asked do refused(limits[i], class) end
     return nil, now + HOPELESS
   end
-  local line, stands = 0, nil
-  if class == LIVE or class == LOOKUP then stands = 'line1' elseif is_filler(class) then stands = 'line2' end
+  local line, turns, stands, turn = 0, 0, nil, nil
+  if class == LIVE or class == LOOKUP then
+    stands, turn = 'line1', 'turn1'
+  elseif is_filler(class) then
+    stands, turn = 'line2', 'turn2'
+  end
   if stands then
-    for i = 1, asked do line = max(line, limits[i][stands]) end
+    for i = 1, asked do
+      turns = max(turns, limits[i][turn])
+      line = max(line, limits[i][stands], turns)
+    end
   end
   local is_behind = not in_turn and line > latest and at > now + lead + floor(ahead / 2)
   if at > latest or is_behind then
     for i = 1, asked do refused(limits[i], class) end
     local place = at
-    if stands and not in_turn then
-      place = max(at, line)
-      for i = 1, asked do limits[i][stands] = place + wanted * limits[i].every end
+    if stands then
+      place = max(at, in_turn and turns or line)
+      for i = 1, asked do limits[i][in_turn and turn or stands] = place + wanted * limits[i].every end
     end
     local every = 0
     for i = 1, asked do every = max(every, limits[i].every) end

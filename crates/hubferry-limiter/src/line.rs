@@ -15,6 +15,8 @@ pub(crate) struct Line {
     stock: Mutex<VecDeque<Permit>>,
     waiting: AtomicU64,
     active: AtomicU64,
+    /// The most who were active since the store was last asked.
+    most: AtomicU64,
 }
 
 /// Somebody who asked for a permit and has not got it in hand.
@@ -40,7 +42,8 @@ impl Drop for Waiting<'_> {
 impl Line {
     /// Counts somebody who asks, until what is returned is dropped.
     pub(crate) fn active(&self) -> Active<'_> {
-        self.active.fetch_add(1, Ordering::Relaxed);
+        let active = 1 + self.active.fetch_add(1, Ordering::Relaxed);
+        self.most.fetch_max(active, Ordering::Relaxed);
         Active {
             _counted: Waiting(&self.active),
         }
@@ -71,10 +74,11 @@ impl Line {
 }
 
 impl Turn<'_> {
-    /// How many permits are wanted: one for everybody who asks, those included whose permit is booked and not open yet. They
-    /// will soon ask again, and find in stock what is booked for them now.
+    /// How many permits are wanted: one for everybody who asked since the last question. Those whose permit opened meanwhile will
+    /// soon ask again, and find in stock what is booked for them now.
     pub(crate) fn wanted(&self) -> u64 {
-        self.line.active.load(Ordering::Relaxed)
+        let active = self.line.active.load(Ordering::Relaxed);
+        self.line.most.swap(active, Ordering::Relaxed).max(active)
     }
 
     /// A permit that was booked for this line, and those that are over by now.

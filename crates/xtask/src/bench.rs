@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: figures of the release build, each with the machine and the commit that they hold for.
 
 mod figures;
+mod limiter;
 mod machine;
 mod options;
 
@@ -20,7 +21,7 @@ use machine::Machine;
 use options::Options;
 
 /// Names and what each measures.
-const KNOWN: [(&str, &str); 4] = [
+const KNOWN: [(&str, &str); 5] = [
     (
         "fill",
         "100,000 identify events of 50,000 people at 100 calls/10 s",
@@ -34,7 +35,19 @@ const KNOWN: [(&str, &str); 4] = [
         "a minute of `hubferry run` with a million events on Kafka",
     ),
     ("speed", "200,000 identify events without a limit"),
+    (
+        "objects",
+        "10,000 custom objects, each with two labelled associations",
+    ),
+    ("events", "100,000 track events as custom events"),
+    (
+        LIMITER,
+        "simulated days and troubles of a fleet, then 16 processes on a real Redis",
+    ),
 ];
+
+/// The one that is measured by programs of its own package.
+const LIMITER: &str = "limiter";
 
 /// Figures of one benchmark, over its runs.
 struct Measured {
@@ -45,7 +58,7 @@ struct Measured {
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[String], report: &mut Report) -> Result<()> {
     let options = Options::parse(arguments, &KNOWN.map(|(name, _)| name))?;
-    let Some(()) = report.part("release build", |_| build(workspace)) else {
+    let Some(()) = report.part("release build", |_| build(workspace, &options)) else {
         return Ok(());
     };
     let Some(services) = report.part("start of kafka and redis", |_| Services::start(workspace))
@@ -76,7 +89,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String], report: &mut Repo
 }
 
 /// The product and the programs that measure it.
-fn build(workspace: &Workspace) -> Result<()> {
+fn build(workspace: &Workspace, options: &Options) -> Result<()> {
+    if options.names.contains(&LIMITER) {
+        limiter::build(workspace)?;
+    }
     run_to_end(workspace.cargo("build").args([
         "--release",
         "--bin",
@@ -97,6 +113,11 @@ fn measure(
     let program = workspace.target.join("release/bench");
     let mut readings = Vec::new();
     for run in 1..=runs {
+        if name == LIMITER {
+            readings.push(limiter::measure(workspace, services, run)?);
+            say(&format!("run {run} of {runs} done"));
+            continue;
+        }
         let mut command = Command::new(&program);
         command
             .arg(name)
