@@ -10,9 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hubferry_actions::{
-    AssociateStep, AssociationType, Existing, Lifecycle, ObjectType, OnMissingContact, Plan,
-    Policy, PropertyName, PropertyText, RecordPlan, RecordRef, RecordStep, UnknownProperty,
-    ValueKind, WhenFound, WhenMissing, Work,
+    AssociateStep, AssociationType, Creation, DefinitionUse, EventName, EventValue, Existing,
+    Lifecycle, LinkChange, LinkStep, ListName, MatchMode, MembershipChange, MembershipStep,
+    ObjectType, OccurrenceStep, OnMissingContact, Overflow, Plan, Policy, PropertyName,
+    PropertyText, RecordPlan, RecordRef, RecordStep, SearchBy, Target, UnknownProperty, ValueKind,
+    WhenFound, WhenMissing, WhenUndefined, Work,
 };
 use hubferry_delivery::{
     Admission, Backlog, Delivery, DeliveryId, Ended, Ending, Engine, EngineParts, Instruction,
@@ -262,5 +264,161 @@ async fn a_revoked_token_holds_the_portal_and_ends_nothing() {
         "nothing ends in a held portal"
     );
     running.engine.join_all().await;
+    simulator.stop().await;
+}
+
+fn upsert(object: &str, id_property: &str, value: &str, values: &[(&str, &str)]) -> RecordStep {
+    RecordStep {
+        record: RecordRef {
+            object: ObjectType::new(object),
+            id_property: PropertyName::new(id_property),
+            value: Arc::from(value),
+        },
+        properties: values
+            .iter()
+            .map(|(n, v)| (PropertyName::new(n), PropertyText::new(v)))
+            .collect(),
+        existing: Existing::ById,
+        when_missing: WhenMissing::Create,
+        when_found: WhenFound::Write,
+        stage: None,
+        person: [].into_iter().collect(),
+        needs: None,
+        creation: None,
+    }
+}
+
+fn write(id: u64, plan: RecordPlan, unknown_property: UnknownProperty) -> Instruction {
+    let policy = Policy {
+        unknown_property,
+        ..Policy::clone(&policy())
+    };
+    let plan = Plan {
+        time: EventTime::from_millis(1),
+        work: Work::Record(Box::new(plan)),
+        policy: Arc::new(policy),
+    };
+    admission(id, [IdentityKey::User(format!("u{id}").into())], plan)
+}
+
+fn track(id: u64, name: &str, uuid: &str) -> Instruction {
+    let email = format!("{name}@example.com");
+    let keys = [
+        IdentityKey::User(name.into()),
+        IdentityKey::Email(email.as_str().into()),
+    ];
+    let step = OccurrenceStep {
+        event: EventName::new("bought"),
+        definition: DefinitionUse {
+            definition: WhenUndefined::Create,
+            property: WhenUndefined::Create,
+            overflow: Overflow::DeadLetter,
+        },
+        object: ObjectType::contacts(),
+        object_id: None,
+        email: Some(Arc::from(email.as_str())),
+        utk: None,
+        occurred_at: None,
+        properties: vec![(
+            PropertyName::new("price"),
+            EventValue::new("12", ValueKind::Number),
+        )],
+        uuid: Arc::from(uuid),
+        person: keys.iter().cloned().collect(),
+    };
+    let plan = Plan {
+        time: EventTime::from_millis(3),
+        work: Work::Occurrence(Box::new(step)),
+        policy: policy(),
+    };
+    admission(id, keys, plan)
+}
+
+#[tokio::test]
+async fn a_custom_object_what_follows_it_and_occurrences_arrive() {
+    let simulator = Simulator::start(SimSettings::sample()).await.unwrap();
+    let mut running = start(&simulator).await;
+    let mut pet = upsert(
+        "pets",
+        "pet_id",
+        "7",
+        &[("pet_name", "Rex"), ("weight", "3"), ("color", "brown")],
+    );
+    pet.creation = Some(Creation {
+        group: "pets_information".into(),
+        sensitive: Vec::new(),
+        kinds: Vec::new(),
+    });
+    let membership = MembershipStep {
+        list: ListName {
+            object: ObjectType::new("pets"),
+            name: "Good dogs".into(),
+        },
+        change: MembershipChange::Add,
+        when_missing: WhenMissing::Create,
+    };
+    let pet = RecordPlan {
+        membership: Some(membership),
+        ..RecordPlan::only(pet)
+    };
+    let target = upsert("contacts", "email", "bob@example.com", &[]);
+    let friend = LinkStep {
+        change: LinkChange::Associate,
+        target: Target {
+            record: target.record,
+            existing: Existing::ById,
+            when_missing: WhenMissing::Create,
+        },
+        kind: AssociationType {
+            category: "HUBSPOT_DEFINED".into(),
+            type_id: 449,
+        },
+    };
+    let contact = RecordPlan {
+        links: vec![friend],
+        ..RecordPlan::only(upsert("contacts", "email", "ada@example.com", &[]))
+    };
+    let by = SearchBy {
+        fields: vec![(PropertyName::new("dealname"), PropertyText::new("Big one"))],
+        mode: MatchMode::All,
+    };
+    let deal = RecordStep {
+        record: RecordRef::searched(ObjectType::new("deals"), &by.fields),
+        existing: Existing::SearchAlone(by),
+        ..upsert("deals", "", "", &[("dealname", "Big one"), ("amount", "5")])
+    };
+    let instructions = [
+        write(1, pet, UnknownProperty::Create),
+        write(2, contact, UnknownProperty::DeadLetter),
+        write(3, RecordPlan::only(deal), UnknownProperty::DeadLetter),
+        track(4, "ada", "00000000-0000-5000-8000-000000000001"),
+        track(5, "cy", "00000000-0000-5000-8000-000000000002"),
+    ];
+    for instruction in instructions {
+        running.admissions.send(instruction).await.unwrap();
+    }
+    drop(running.admissions);
+    let ended = drain(&mut running.endings).await;
+    running.engine.join_all().await;
+    for one in &ended {
+        let as_wished = one.ending == Ending::Delivered { notes: Vec::new() };
+        assert!(as_wished, "{one:?}");
+    }
+    assert_eq!(ended.len(), 5);
+
+    let portal = simulator.state();
+    let pets = portal.records(portal.object("pets").unwrap());
+    assert_eq!(pets.len(), 1);
+    let values = ["pet_name", "weight", "color"].map(|name| pets[0].properties[name].as_str());
+    assert_eq!(values, ["Rex", "3", "brown"]);
+    let lists = portal.lists();
+    let list = lists.iter().find(|list| list.name == "Good dogs").unwrap();
+    assert_eq!(list.members, [pets[0].id.clone()]);
+    let friends = portal.associations();
+    assert!(!friends.is_empty() && friends.iter().all(|pair| pair.type_ids == [449]));
+    assert_eq!(portal.records(portal.object("deals").unwrap()).len(), 1);
+    let events = portal.events(true);
+    let bought = events.iter().find(|event| event.name.ends_with("_bought"));
+    assert_eq!(bought.unwrap().occurrences.len(), 2);
     simulator.stop().await;
 }

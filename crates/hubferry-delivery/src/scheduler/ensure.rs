@@ -9,6 +9,7 @@ use hubferry_actions::{
 use hubferry_hubspot::{Code, Endpoint, ErrorClass, Hold, Rejection, StepId};
 use hubferry_memory::{EnsureKey, EnsureState, FactKey, Finding, Inquiry};
 use rustc_hash::FxHashMap;
+use slab::Slab;
 
 use super::facts::{Known, Need, Waiter};
 use super::step::{State, Step, StepKind};
@@ -39,7 +40,7 @@ pub(super) struct NewDefinition {
 
 #[derive(Default)]
 pub(super) struct Ensures {
-    list: Vec<Ensure>,
+    list: Slab<Ensure>,
     by_key: FxHashMap<EnsureKey, EnsureId>,
 }
 
@@ -150,7 +151,7 @@ impl Ensures {
     pub(super) fn retry_at(&self) -> Option<Instant> {
         self.list
             .iter()
-            .filter_map(|e| match e.progress {
+            .filter_map(|(_, e)| match e.progress {
                 Progress::Elsewhere(at) => Some(at),
                 _ => None,
             })
@@ -162,13 +163,12 @@ impl Ensures {
         if let Some(&id) = self.by_key.get(&key) {
             return id;
         }
-        let id = EnsureId(self.list.len());
-        self.list.push(Ensure {
+        let id = EnsureId(self.list.insert(Ensure {
             piece: piece.clone(),
             progress: Progress::Unknown,
             waiting: Vec::new(),
             made_at: None,
-        });
+        }));
         self.by_key.insert(key, id);
         id
     }
@@ -188,7 +188,7 @@ impl Ensures {
 
     /// Takes out who does not wait any more.
     pub(super) fn forget_waiters(&mut self, gone: impl Fn(Waiter) -> bool) {
-        for ensure in &mut self.list {
+        for (_, ensure) in &mut self.list {
             ensure.waiting.retain(|waiter| !gone(*waiter));
         }
     }
@@ -200,7 +200,7 @@ impl Ensures {
             Piece::EventProperty(definition) => definition.event == *event,
             Piece::Property(_) | Piece::List(_) => false,
         };
-        self.list.iter().any(|ensure| {
+        self.list.iter().any(|(_, ensure)| {
             let young = |at: Instant| now.saturating_duration_since(at) < SETTLING;
             of_event(&ensure.piece) && ensure.made_at.is_some_and(young)
         })
@@ -256,13 +256,12 @@ impl Scheduler {
     fn claim_in_turn(&mut self, id: EnsureId) {
         let event = self.event_of(id);
         let busy = event.is_some()
-            && (0..self.ensures.list.len()).map(EnsureId).any(|other| {
-                let progress = self.ensures.list[other.0].progress;
+            && self.ensures.list.iter().any(|(other, ensure)| {
                 let under_way = matches!(
-                    progress,
+                    ensure.progress,
                     Progress::Asking | Progress::Elsewhere(_) | Progress::Making
                 );
-                other != id && under_way && self.event_of(other) == event
+                EnsureId(other) != id && under_way && self.event_of(EnsureId(other)) == event
             });
         if busy {
             self.ensures.list[id.0].progress = Progress::Queued;
@@ -283,12 +282,11 @@ impl Scheduler {
         let Some(event) = self.event_of(id).cloned() else {
             return;
         };
-        let next = (0..self.ensures.list.len()).map(EnsureId).find(|other| {
-            self.ensures.list[other.0].progress == Progress::Queued
-                && self.event_of(*other) == Some(&event)
+        let next = self.ensures.list.iter().find(|(other, ensure)| {
+            ensure.progress == Progress::Queued && self.event_of(EnsureId(*other)) == Some(&event)
         });
-        if let Some(next) = next {
-            self.claim(next);
+        if let Some((next, _)) = next {
+            self.claim(EnsureId(next));
         }
     }
 
@@ -316,10 +314,13 @@ impl Scheduler {
 
     /// Asks again about pieces that other workers were making.
     pub(super) fn ensure_again(&mut self, now: Instant) {
-        for n in 0..self.ensures.list.len() {
-            if matches!(self.ensures.list[n].progress, Progress::Elsewhere(at) if at <= now) {
-                self.claim(EnsureId(n));
-            }
+        let elsewhere = self.ensures.list.iter();
+        let due: Vec<EnsureId> = elsewhere
+            .filter(|(_, e)| matches!(e.progress, Progress::Elsewhere(at) if at <= now))
+            .map(|(n, _)| EnsureId(n))
+            .collect();
+        for id in due {
+            self.claim(id);
         }
     }
 
@@ -408,11 +409,12 @@ impl Scheduler {
         else {
             return;
         };
-        let ensure = &mut self.ensures.list[id.0];
-        ensure.progress = Progress::Unknown;
-        let waiting = std::mem::take(&mut ensure.waiting);
+        // Nobody waits for it any more: whoever needs it next begins anew.
+        self.next_in_turn(id);
+        let ensure = self.ensures.list.remove(id.0);
+        self.ensures.by_key.remove(&ensure.piece.key());
         let rejection = missing_piece(&ensure.piece, rejection);
-        for waiter in waiting {
+        for waiter in ensure.waiting {
             match waiter {
                 Waiter::Step(step) => self.piece_is_missing(step, &rejection, attempts, now),
                 Waiter::Delivery(slot) => {
@@ -421,7 +423,6 @@ impl Scheduler {
                 }
             }
         }
-        self.next_in_turn(id);
     }
 
     fn piece_is_missing(
@@ -434,6 +435,7 @@ impl Scheduler {
         if self.member_work(step).is_some() {
             return self.membership_refused(step, rejection, now);
         }
+        self.resubmit_riders(step);
         let Some(work) = self.record_work(step) else {
             return;
         };

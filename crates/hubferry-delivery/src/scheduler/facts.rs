@@ -20,6 +20,9 @@ const BELIEVED: Duration = Duration::from_mins(5);
 /// How long it is believed that something does not exist: whoever makes it does not want to wait.
 const BELIEVED_ABSENT: Duration = Duration::from_secs(30);
 
+/// When more parts are known than this, those that nobody believes any more are forgotten: names may come from events.
+const MANY: usize = 4_096;
+
 #[derive(Default)]
 pub(super) struct Facts {
     entries: FxHashMap<FactKey, Entry>,
@@ -117,6 +120,19 @@ impl Facts {
         self.entries.get(key)?.known.as_ref()
     }
 
+    fn prune(&mut self, now: Instant) {
+        if self.entries.len() < MANY {
+            return;
+        }
+        self.entries.retain(|_, entry| {
+            let age = entry
+                .since
+                .map(|since| now.saturating_duration_since(since));
+            let believed = entry.known.as_ref().map(Known::believed);
+            entry.loading || !entry.waiting.is_empty() || age.is_some() && age <= believed
+        });
+    }
+
     pub(super) fn waiting(&self, key: &FactKey) -> &[Waiter] {
         self.entries.get(key).map_or(&[], |entry| &entry.waiting)
     }
@@ -138,6 +154,9 @@ impl Scheduler {
         waiter: Waiter,
         now: Instant,
     ) -> Option<Known> {
+        if !self.facts.entries.contains_key(key) {
+            self.facts.prune(now);
+        }
         let entry = match self.facts.entries.get_mut(key) {
             Some(entry) => entry,
             None => self.facts.entries.entry(key.clone()).or_default(),

@@ -161,16 +161,16 @@ impl Scheduler {
             self.deliveries[slot.0].notes.push(note);
         }
         let delivery = &mut self.deliveries[slot.0];
-        delivery
-            .notes
-            .extend(
-                dropped
-                    .into_iter()
-                    .map(|(property, reason)| Note::DroppedProperty {
-                        property,
-                        reason: reason.as_str(),
-                    }),
-            );
+        for (property, reason) in dropped {
+            let note = Note::DroppedProperty {
+                property,
+                reason: reason.as_str(),
+            };
+            // Fitted a second time, it is dropped a second time.
+            if !delivery.notes.contains(&note) {
+                delivery.notes.push(note);
+            }
+        }
         let record = delivery.record_mut();
         let writes_stage = properties
             .iter()

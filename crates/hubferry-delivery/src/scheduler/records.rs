@@ -422,7 +422,9 @@ impl Scheduler {
         let record = work.record.clone();
         let is_searched = matches!(work.existing, Existing::SearchAlone(_));
         let is_wanted = !work.wanted_by.is_empty();
-        let news = (is_searched || is_wanted)
+        // An id that others go by is corrected when the record answers with another one.
+        let is_known = self.known.contains(&record);
+        let news = (is_searched || is_wanted || is_known)
             && record.record_id().is_none()
             && self.known.peek(&record) != Some(id);
         let mut keep = None;

@@ -195,7 +195,7 @@ impl Scheduler {
     }
 
     /// Lets what rode along be looked at on its own.
-    fn resubmit_riders(&mut self, step: StepId) {
+    pub(super) fn resubmit_riders(&mut self, step: StepId) {
         let Some(work) = self.record_work(step) else {
             return;
         };
