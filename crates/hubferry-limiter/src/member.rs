@@ -109,6 +109,8 @@ const WORST_ERROR: Duration = Duration::from_millis(50);
 const LEAST_BOOKED: u64 = 4;
 /// Permits booked with one question.
 pub(crate) const AT_ONCE: u64 = 4;
+/// A time that no store has reached: what was left then says nothing.
+const UNKNOWN: u64 = 1 << 52;
 /// Ids are drawn from this many, so that they are exact in any number format.
 const IDS: u64 = 1 << 48;
 
@@ -350,9 +352,9 @@ impl Member {
         let heard = std::mem::take(&mut *locked(&self.shared[position].heard));
         let at = heard.at.and_then(|at| locked(&self.known).time(at));
         Reading {
-            max: at.map_or(0, |_| u64::from(heard.max)),
+            max: u64::from(heard.max),
             remaining: u64::from(heard.remaining),
-            at: at.unwrap_or(0),
+            at: at.unwrap_or(UNKNOWN),
             least: heard.least,
             most: heard.most,
         }

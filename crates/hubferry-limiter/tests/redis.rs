@@ -3,11 +3,13 @@
 
 mod suite;
 
+use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
 
 use deadpool_redis::{Config, Pool, Runtime};
 use hubferry_limiter::{
-    Class, Closed, Fresh, LimitSettings, Limiter, LimiterError, LimiterOptions, Scope,
+    Class, Closed, DayLimit, Fresh, LimitName, LimitSettings, Limiter, LimiterError,
+    LimiterOptions, Scope, StoreError, Zone,
 };
 use redis::AsyncCommands;
 use tokio::time::Instant;
@@ -209,4 +211,118 @@ async fn without_a_store_nothing_is_granted() {
         stop.cancel();
     });
     assert!(matches!(ended, Err(LimiterError::Stopped)), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_state_of_a_newer_version_is_left_alone() {
+    let run = prefix();
+    let worker = limiter(&run, vec![suite::limit("wide", 12)], empty());
+    let stop = CancellationToken::new();
+    let ask = suite::ask(&["wide"], Class::Live);
+    drop(worker.acquire(&ask, &stop).await.unwrap());
+    let mut connection = pool().get().await.unwrap();
+    // A msgpack map of one entry: layout 3.
+    let newer = b"\x81\xa6layout\x03".as_slice();
+    for key in ["ticket:fleet", "limit:wide"] {
+        let key = format!("{run}:v1:{{1:app}}:{key}");
+        let before: Vec<u8> = connection.get(&key).await.unwrap();
+        let () = connection.set(&key, newer).await.unwrap();
+        let error = worker.snapshot().await.unwrap_err();
+        assert!(
+            matches!(error, LimiterError::Store(StoreError::Newer)),
+            "{key}: {error:?}"
+        );
+        let after: Vec<u8> = connection.get(&key).await.unwrap();
+        assert_eq!(after, newer, "{key}");
+        let () = connection.set(&key, before).await.unwrap();
+    }
+    drop(worker.acquire(&ask, &stop).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_state_that_is_none_is_taken_for_spent() {
+    let run = prefix();
+    let mut connection = pool().get().await.unwrap();
+    let key = format!("{run}:v1:{{1:app}}:ticket:fleet");
+    let () = connection.set(&key, "what?").await.unwrap();
+    let worker = limiter(&run, vec![suite::limit("wide", 12)], empty());
+    let state = suite::state(&worker, "wide").await;
+    assert!(
+        matches!(state.closed, Some((Closed::Quarantine, _))),
+        "{state:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_saturated_limit_keeps_less_than_two_kilobytes() {
+    let run = prefix();
+    let hundred = LimitSettings {
+        window: Duration::from_millis(2_500),
+        slot: Duration::from_millis(20),
+        spread: Duration::from_millis(120),
+        ..suite::limit("wide", 500)
+    };
+    let worker = limiter(&run, vec![hundred], empty());
+    let mut tasks = tokio::task::JoinSet::new();
+    let until = Instant::now() + Duration::from_secs(4);
+    for class in [Class::Live, Class::Retry, Class::Lookup] {
+        let worker = worker.clone();
+        tasks.spawn(async move {
+            let ask = suite::ask(&["wide"], class);
+            while Instant::now() < until {
+                drop(
+                    worker
+                        .acquire(&ask, &CancellationToken::new())
+                        .await
+                        .unwrap(),
+                );
+            }
+        });
+    }
+    tasks.join_all().await;
+    let mut connection = pool().get().await.unwrap();
+    let key = format!("{run}:v1:{{1:app}}:limit:wide");
+    let bytes: usize = connection.strlen(key).await.unwrap();
+    assert!((500..=2_048).contains(&bytes), "{bytes} bytes");
+}
+
+#[tokio::test]
+async fn every_key_of_a_scope_stands_in_one_place_of_a_cluster() {
+    let run = prefix();
+    let options = LimiterOptions {
+        day: Some(DayLimit {
+            name: LimitName::new("daily"),
+            max: NonZeroU32::new(1_000),
+            zone: Zone::utc(),
+            covers: vec![LimitName::new("wide")],
+        }),
+        ..empty()
+    };
+    let worker = limiter(&run, vec![suite::limit("wide", 12)], options);
+    let stop = CancellationToken::new();
+    drop(
+        worker
+            .acquire(&suite::ask(&["wide"], Class::Live), &stop)
+            .await
+            .unwrap(),
+    );
+    let mut connection = pool().get().await.unwrap();
+    let mut keys: Vec<String> = connection.keys(format!("{run}:*")).await.unwrap();
+    keys.sort();
+    let expected = ["limit:daily", "limit:wide", "ticket:fleet"]
+        .map(|key| format!("{run}:v1:{{1:app}}:{key}"));
+    assert_eq!(keys, expected);
+    for key in keys {
+        let left: i64 = connection.ttl(&key).await.unwrap();
+        assert!((172_700..=172_800).contains(&left), "{key}: {left} s");
+    }
+}
+
+#[tokio::test]
+async fn the_store_says_whether_it_may_forget() {
+    let worker = limiter(&prefix(), vec![suite::limit("wide", 12)], empty());
+    let report = worker.check_store().await.unwrap();
+    assert!(!report.policy.is_empty(), "{report:?}");
+    assert!(!report.may_evict(), "{report:?}");
+    assert!(report.snapshots.is_some(), "{report:?}");
 }

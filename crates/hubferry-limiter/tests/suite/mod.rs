@@ -47,6 +47,9 @@ pub(crate) async fn run(mut make: impl FnMut(&str, Vec<LimitSettings>) -> Limite
     a_refusal_holds_for_permits_booked_before_it(make("booked", both())).await;
     hints_lower_the_limit(make("hints", both())).await;
     unknown_limits_are_an_error(make("unknown", both())).await;
+    foreign_use_is_left_to_others(make("foreign", both())).await;
+    a_share_may_be_left_to_others(make("others", vec![shared(limit("wide", 12))])).await;
+    what_waiters_left_behind_goes_back(make("left", both())).await;
 }
 
 async fn several_workers_stay_inside_every_window(limiter: Limiter) {
@@ -216,6 +219,51 @@ async fn hints_lower_the_limit(limiter: Limiter) {
             "after a hint of {max}"
         );
     }
+}
+
+async fn foreign_use_is_left_to_others(limiter: Limiter) {
+    let wide = LimitName::new("wide");
+    let stop = CancellationToken::new();
+    for _ in 0..4 {
+        // Whatever is ours goes back, and yet eleven of twelve are gone.
+        let hint = Hint::Headers {
+            limit: wide.clone(),
+            max: 12,
+            remaining: 1,
+        };
+        limiter.observe(hint).await;
+        let permit = limiter.acquire(&ask(&["wide"], Class::Live), &stop).await;
+        limiter.give_back(permit.unwrap()).await;
+    }
+    let state = state(&limiter, "wide").await;
+    assert!(state.others > 5, "{state:?}");
+    assert_eq!(state.effective, 12 - state.others);
+}
+
+fn shared(limit: LimitSettings) -> LimitSettings {
+    LimitSettings {
+        others: 50,
+        ..limit
+    }
+}
+
+async fn a_share_may_be_left_to_others(limiter: Limiter) {
+    let state = state(&limiter, "wide").await;
+    assert_eq!((state.others, state.effective), (6, 6));
+}
+
+async fn what_waiters_left_behind_goes_back(limiter: Limiter) {
+    let stop = CancellationToken::new();
+    let narrow = ask(&["narrow"], Class::Live);
+    let mut tasks = JoinSet::new();
+    for _ in 0..4 {
+        let (limiter, stop, narrow) = (limiter.clone(), stop.clone(), narrow.clone());
+        tasks.spawn(async move { limiter.acquire(&narrow, &stop).await.map(drop) });
+    }
+    booked_ahead(&limiter).await;
+    stop.cancel();
+    tasks.join_all().await;
+    assert_eq!(state(&limiter, "narrow").await.ahead, 0);
 }
 
 async fn unknown_limits_are_an_error(limiter: Limiter) {
