@@ -21,7 +21,7 @@ use machine::Machine;
 use options::Options;
 
 /// Names and what each measures.
-const KNOWN: [(&str, &str); 5] = [
+const KNOWN: [(&str, &str); 7] = [
     (
         "fill",
         "100,000 identify events of 50,000 people at 100 calls/10 s",
