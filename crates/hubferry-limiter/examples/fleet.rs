@@ -48,7 +48,7 @@ async fn main() -> Result<(), Problem> {
     let refused: f64 = made.iter().map(|(_, refused)| refused).sum();
     let possible = 10.0 * seconds.parse::<f64>()?;
     let stats = command(&pool, &["INFO", "commandstats"]).await?;
-    let asked = within(&stats, "cmdstat_evalsha:calls=").unwrap_or(0.0);
+    let asked = within(&stats, "cmdstat_fcall:calls=").unwrap_or(0.0);
     let slow = command(&pool, &["INFO", "latencystats"]).await?;
     let limit = size(&pool, &format!("{prefix}:v1:{{fleet}}:limit:calls")).await?;
     let fleet = size(&pool, &format!("{prefix}:v1:{{fleet}}:ticket:fleet")).await?;
@@ -74,7 +74,7 @@ async fn main() -> Result<(), Problem> {
     );
     figure("state of the limit", limit, "bytes", "at most 2048");
     figure("state of the fleet", fleet, "bytes", "");
-    let rarely = within(&slow, "latency_percentiles_usec_evalsha:p50=");
+    let rarely = within(&slow, "latency_percentiles_usec_fcall:p50=");
     figure(
         "function, now and then, median",
         rarely.unwrap_or(f64::NAN),
@@ -86,7 +86,7 @@ async fn main() -> Result<(), Problem> {
     let fast = command(&pool, &["INFO", "latencystats"]).await?;
     let line = fast
         .lines()
-        .find(|line| line.contains("_evalsha:"))
+        .find(|line| line.contains("_fcall:"))
         .unwrap_or_default();
     let (median, last) = (within(line, "p50="), within(line, "p99="));
     figure(

@@ -20,43 +20,52 @@ local LIVE, RETRY, LOOKUP, REPLAY, BACKFILL, ADMIN = 0, 1, 2, 3, 4, 5
 local KEPT_MS, LEAST_WAIT, LONGEST_WAIT, HOPELESS, SECOND, WHOLE = 172800000, 1000, 30000000, 1000000, 1000000, 1000
 local TOLERANCE, SETTLE, SETTLING, FORGOTTEN, PERIOD, CLOCK = 500000, 500000, 250000, 60000000, 300000000, 50000
 local STARVING, GONE, NEVER = 60000000, 45000000, 1000000000000
-local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
+local floor, ceil, max, min
 
-local op, asked, L = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
-local cursor = 4
-local words = ARGV
+-- What belongs to the question that is being answered; set anew for each.
+local keys, words, op, asked, L, cursor, rest, raw, now
+local terms, has_day, day_terms, caller, rules, counts, span
+local fleet, known, is_newer, is_new, limits, touched, me, day
+
 local function take() cursor = cursor + 1; return tonumber(words[cursor]) end
-local raw
-if ARGV[2] == '' then
-  local time = redis.call('TIME')
-  raw = time[1] * 1000000 + time[2]
-else
-  raw = tonumber(ARGV[2])
+local function arg(n) return tonumber(words[rest + n]) end
+-- Reads a question.
+local function listen(given_keys, given_words)
+  keys, words = given_keys, given_words
+  -- Where a library is loaded, nothing of Lua's own can be seen yet.
+  floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
+  op, asked, L, cursor = words[1], tonumber(words[3]), tonumber(words[4]), 4
+  limits, touched, me, day, is_newer = {}, {}, nil, nil, false
+  if words[2] == '' then
+    local time = redis.call('TIME')
+    raw = time[1] * 1000000 + time[2]
+  else
+    raw = tonumber(words[2])
+  end
+  terms = {quarantine = take(), workers = take(), ticket = take(), silent = take()}
+  has_day = take() == 1
+  day_terms = {covered = 0}
+  if has_day then day_terms = {covered = take(), max = take(), take(), take(), take(), take()} end
+  caller = {worker = take(), run = take(), epoch = take(), generation = take(), last_run = take(), raw = take(),
+    seen = take(), offset = take(), era = take(), elapsed = take(), ticket = take(), island = take(), waiting = take()}
+  if words[2] == '' then
+    -- Who may not ask for it cannot tell one server from another.
+    local info = redis.pcall('INFO', 'server')
+    local id = type(info) == 'string' and string.match(info, 'run_id:(%x%x%x%x%x%x%x%x%x%x%x%x)')
+    caller.run = id and tonumber(id, 16) or 0
+  end
+  rules, counts, span = {}, {}, 0
+  for i = 1, L do
+    local r = {}
+    for n = 1, #RULE do r[RULE[n]] = take() end
+    counts[i] = take()
+    r.least_left = floor(r.slot / 4)
+    r.span = r.window + r.spread + r.horizon
+    span = max(span, r.span)
+    rules[i] = r
+  end
+  rest = cursor
 end
-local terms = {quarantine = take(), workers = take(), ticket = take(), silent = take()}
-local has_day = take() == 1
-local day_terms = {covered = 0}
-if has_day then day_terms = {covered = take(), max = take(), take(), take(), take(), take()} end
-local caller = {worker = take(), run = take(), epoch = take(), generation = take(), last_run = take(), raw = take(),
-  seen = take(), offset = take(), era = take(), elapsed = take(), ticket = take(), island = take(), waiting = take()}
-if ARGV[2] == '' then
-  -- Who may not ask for it cannot tell one server from another.
-  local info = redis.pcall('INFO', 'server')
-  local id = type(info) == 'string' and string.match(info, 'run_id:(%x%x%x%x%x%x%x%x%x%x%x%x)')
-  caller.run = id and tonumber(id, 16) or 0
-end
-local rules, counts, span = {}, {}, 0
-for i = 1, L do
-  local r = {}
-  for n = 1, #RULE do r[RULE[n]] = take() end
-  counts[i] = take()
-  r.least_left = floor(r.slot / 4)
-  r.span = r.window + r.spread + r.horizon
-  span = max(span, r.span)
-  rules[i] = r
-end
-local rest = cursor
-local function arg(n) return tonumber(ARGV[rest + n]) end
 
 local function clamp(n, least, most) return max(least, min(most, n)) end
 local function is_filler(class) return class == REPLAY or class == BACKFILL end
@@ -74,17 +83,7 @@ local function read(key)
 end
 local function store(key, value) redis.call('SET', key, cmsgpack.pack(value), 'PX', KEPT_MS) end
 
--- Fleet
-
-local now
-local fleet, is_newer = read(KEYS[1])
-if is_newer then return {raw, -1} end
-local known = fleet
-fleet = fleet or nil
-
 -- Limits
-
-local limits, touched = {}, {}
 
 local function new_limit(i, since, quarantine)
   limits[i] = {layout = LAYOUT, width = rules[i].slot, zero = floor(since / rules[i].slot), slots = {}, classes = {}, counts = {},
@@ -103,7 +102,7 @@ end
 -- A limit's state; false when there is none, 'spent' when there is one of another layout or of slots of another length.
 local function load(i)
   if limits[i] ~= nil then return limits[i] end
-  local s, newer = read(KEYS[1 + i])
+  local s, newer = read(keys[1 + i])
   if newer then is_newer = true end
   if s and s.width ~= rules[i].slot then s = false end
   if not s then s = s == false and 'spent' or false end
@@ -114,11 +113,16 @@ end
 local function write_limit(i)
   local s = limits[i]
   s.reserved, s.reach, s.all, s.every, s.pace = nil, nil, nil, nil, nil
-  store(KEYS[1 + i], s)
+  store(keys[1 + i], s)
 end
 
-local is_new = fleet == nil
-if is_new then
+-- Begins a life of the scope when there is none; whatever is there of its limits belongs to another.
+local function begin()
+  fleet, is_newer = read(keys[1])
+  known = fleet
+  fleet = fleet or nil
+  is_new = fleet == nil
+  if is_newer or not is_new then return end
   fleet = {layout = LAYOUT, workers = {}, pruned = 0, epoch = raw, last = raw, offset = 0, era = 0, jumps = 0, generation = 1, run = caller.run, settle = 0,
     settled = 0, unknown = 0}
   if terms.quarantine > 0 and terms.workers > 0 then fleet.unknown = raw + terms.ticket + span end
@@ -209,7 +213,6 @@ local function prune()
   fleet.workers = kept
 end
 
-local me
 local function meet_caller()
   prune()
   local workers, id = fleet.workers, caller.worker
@@ -520,10 +523,10 @@ end
 
 -- Day
 
-local day
-if has_day then
-  local value, newer = read(KEYS[2 + L])
-  if newer then return {raw, -1} end
+local function open_day()
+  if not has_day then return end
+  local value, newer = read(keys[2 + L])
+  is_newer = is_newer or newer
   day = value or {layout = LAYOUT, start = 0, stop = 0, used = 0, live = 0, before = 0, named = 0, spent = 0}
 end
 
@@ -540,7 +543,7 @@ local function turn()
   end
 end
 
-local function write_day() store(KEYS[2 + L], day) end
+local function write_day() store(keys[2 + L], day) end
 
 local function forecast()
   if day.stop == 0 or raw < day.start then return 0 end
@@ -783,47 +786,54 @@ local function look(answer)
   end
 end
 
-if op == 'look' and not is_new then
-  now = time()
+-- Answers a question: a script calls it at once, a library registers it.
+local function run(given_keys, given_words)
+  listen(given_keys, given_words)
+  begin()
+  open_day()
+  if is_newer then return {raw, -1} end
+  if op == 'look' and not is_new then
+    now = time()
+    complete()
+    if is_newer then return {raw, -1} end
+    keep_free()
+    local answer = header(false)
+    look(answer)
+    for i in pairs(touched) do write_limit(i) end
+    return answer
+  end
+
+  local before = fleet.last
+  tick()
   complete()
   if is_newer then return {raw, -1} end
-  keep_free()
-  local answer = header(false)
-  look(answer)
-  for i in pairs(touched) do write_limit(i) end
-  return answer
-end
-
-local before = fleet.last
-tick()
-complete()
-if is_newer then return {raw, -1} end
-if is_moved(before) then
-  for i = 1, L do
-    local s = load(i)
-    if type(s) == 'table' then
-      s.base, s.lost = s.granted, 0
-      touched[i] = true
+  if is_moved(before) then
+    for i = 1, L do
+      local s = load(i)
+      if type(s) == 'table' then
+        s.base, s.lost = s.granted, 0
+        touched[i] = true
+      end
     end
   end
-end
-if caller.epoch == fleet.epoch and (caller.generation ~= fleet.generation or caller.last_run ~= fleet.run) then
-  for i = 1, L do
-    if type(load(i)) == 'table' then charge(i) end
+  if caller.epoch == fleet.epoch and (caller.generation ~= fleet.generation or caller.last_run ~= fleet.run) then
+    for i = 1, L do
+      if type(load(i)) == 'table' then charge(i) end
+    end
   end
+  local ticket = false
+  if op == 'leave' then leave() else ticket = meet_caller() end
+  keep_free()
+  local answer = header(ticket and op ~= 'look')
+  if op == 'ask' then ask(answer)
+  elseif op == 'back' then back()
+  elseif op == 'slow' then slow()
+  elseif op == 'note' then note(answer)
+  elseif op == 'day' then note_day()
+  elseif op == 'look' then look(answer)
+  elseif op ~= 'beat' and op ~= 'leave' then return redis.error_reply('unknown question to the limiter')
+  end
+  for i in pairs(touched) do write_limit(i) end
+  store(keys[1], fleet)
+  return answer
 end
-local ticket = false
-if op == 'leave' then leave() else ticket = meet_caller() end
-keep_free()
-local answer = header(ticket and op ~= 'look')
-if op == 'ask' then ask(answer)
-elseif op == 'back' then back()
-elseif op == 'slow' then slow()
-elseif op == 'note' then note(answer)
-elseif op == 'day' then note_day()
-elseif op == 'look' then look(answer)
-elseif op ~= 'beat' and op ~= 'leave' then return redis.error_reply('unknown question to the limiter')
-end
-for i in pairs(touched) do write_limit(i) end
-store(KEYS[1], fleet)
-return answer

@@ -1,10 +1,11 @@
 //! How a question gets to the state: in this process, or in Redis.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use ::redis::Script;
-use deadpool_redis::Pool;
+use ::redis::{RedisError, Script};
+use deadpool_redis::{Connection, Pool};
 use tokio::time::{Instant, timeout};
 
 use crate::desk::{Desk, Question};
@@ -101,11 +102,24 @@ fn wall_clock() -> u64 {
 }
 
 /// The function in Redis and the keys of a scope.
+///
+/// It is a library where Redis has such (from 7.0 on, and where the user may load one), because the parts of a library are made
+/// once; else it is a script, whose parts are made for every call. Both are named by their content, so that workers of two
+/// versions never run each other's.
 #[derive(Debug)]
 pub(crate) struct RedisWire {
     pub(crate) pool: Pool,
     script: Script,
+    library: Library,
+    /// Whether this Redis has no libraries for us.
+    has_none: AtomicBool,
     pub(crate) keys: Keys,
+}
+
+#[derive(Debug)]
+struct Library {
+    name: String,
+    code: String,
 }
 
 /// The keys of a scope, all with one hash tag.
@@ -116,13 +130,28 @@ pub(crate) struct Keys {
     pub(crate) day: Option<String>,
 }
 
+const SOURCE: &str = include_str!("limiter.lua");
+
 impl RedisWire {
     pub(crate) fn new(pool: Pool, keys: Keys) -> Self {
+        let script = Script::new(&format!("{SOURCE}\nreturn run(KEYS, ARGV)"));
+        let version: String = script.get_hash().chars().take(10).collect();
+        let name = format!("hubferry_limiter_{version}");
+        let code = format!("#!lua name={name}\n{SOURCE}\nredis.register_function('{name}', run)");
         Self {
             pool,
-            script: Script::new(include_str!("limiter.lua")),
+            script,
+            library: Library { name, code },
+            has_none: AtomicBool::new(false),
             keys,
         }
+    }
+
+    /// The same without libraries, as on an old Redis.
+    #[cfg(all(test, feature = "redis-tests"))]
+    fn without_library(self) -> Self {
+        self.has_none.store(true, Ordering::Relaxed);
+        self
     }
 
     /// Asks at a time that a test chose, or at the server's.
@@ -133,50 +162,141 @@ impl RedisWire {
         at: &str,
     ) -> Result<Reply, StoreError> {
         let mut connection = self.pool.get().await.map_err(StoreError::Unreachable)?;
-        let mut call = self.script.prepare_invoke();
-        call.arg(question.op.as_str()).arg(at);
-        call.arg(question.asked.len()).arg(rules.len());
+        let call = self.call(&question, rules, at);
+        loop {
+            let sent = Instant::now();
+            let is_script = self.has_none.load(Ordering::Relaxed);
+            let answer = if is_script {
+                self.by_script(&call, &mut connection).await
+            } else {
+                self.by_library(&call, &mut connection).await
+            };
+            let received = Instant::now();
+            match answer {
+                Ok(numbers) => {
+                    return Ok(Reply {
+                        numbers,
+                        sent,
+                        received,
+                    });
+                }
+                Err(error) if !is_script && is_refused(&error) => {
+                    self.has_none.store(true, Ordering::Relaxed);
+                }
+                Err(error) if !is_script && is_missing(&error) => {
+                    match self.load(&mut connection).await {
+                        Ok(()) => (),
+                        Err(error) if is_refused(&error) => {
+                            self.has_none.store(true, Ordering::Relaxed);
+                        }
+                        Err(error) => return Err(StoreError::Failed(error)),
+                    }
+                }
+                Err(error) => return Err(StoreError::Failed(error)),
+            }
+        }
+    }
+
+    fn call<'a>(&'a self, question: &Question<'_>, rules: &[Rule], at: &'a str) -> Call<'a> {
+        let mut numbers = Vec::with_capacity(64);
+        let mut put = |more: &[u64]| numbers.extend(more.iter().map(|number| signed(*number)));
+        let limits = [question.asked.len() as u64, rules.len() as u64];
         let terms = question.terms;
-        call.arg(&[terms.quarantine, terms.workers, terms.ticket, terms.silent][..]);
+        put(&limits);
+        put(&[terms.quarantine, terms.workers, terms.ticket, terms.silent]);
         match question.day {
-            Some(day) => call.arg(1).arg(&day.numbers()[..]),
-            None => call.arg(0),
-        };
+            Some(day) => {
+                put(&[1]);
+                put(&day.numbers());
+            }
+            None => put(&[0]),
+        }
         let caller = question.caller;
-        let (epoch, generation) = (caller.epoch, caller.generation);
-        call.arg(
-            &[
-                caller.worker,
-                caller.run,
-                epoch,
-                generation,
-                caller.last_run,
-            ][..],
-        );
-        call.arg(&[caller.raw, caller.seen][..]).arg(caller.offset);
-        call.arg(&[caller.era, caller.elapsed, caller.ticket][..]);
-        call.arg(&[caller.island, caller.waiting][..]);
-        call.key(&self.keys.fleet);
+        put(&[caller.worker, caller.run, caller.epoch, caller.generation]);
+        put(&[caller.last_run, caller.raw, caller.seen]);
+        numbers.push(caller.offset);
+        let mut put = |more: &[u64]| numbers.extend(more.iter().map(|number| signed(*number)));
+        put(&[caller.era, caller.elapsed, caller.ticket]);
+        put(&[caller.island, caller.waiting]);
+        let mut keys = vec![self.keys.fleet.as_str()];
         let others = (0..rules.len()).filter(|limit| !question.asked.contains(limit));
         for limit in question.asked.iter().copied().chain(others) {
-            call.key(&self.keys.limits[limit]);
-            call.arg(&rules[limit].numbers()[..])
-                .arg(question.counts[limit]);
+            keys.push(&self.keys.limits[limit]);
+            put(&rules[limit].numbers());
+            put(&[question.counts[limit]]);
         }
-        if let Some(day) = &self.keys.day {
-            call.key(day);
-        }
-        call.arg(question.arguments);
-        let sent = Instant::now();
-        let answer = call.invoke_async::<Vec<i64>>(&mut connection).await;
-        let received = Instant::now();
-        let numbers = answer.map_err(StoreError::Failed)?;
-        Ok(Reply {
+        keys.extend(self.keys.day.as_deref());
+        put(question.arguments);
+        Call {
+            op: question.op.as_str(),
+            at,
+            keys,
             numbers,
-            sent,
-            received,
-        })
+        }
     }
+
+    async fn by_library(
+        &self,
+        call: &Call<'_>,
+        connection: &mut Connection,
+    ) -> Result<Vec<i64>, RedisError> {
+        ::redis::cmd("FCALL")
+            .arg(&self.library.name)
+            .arg(call.keys.len())
+            .arg(&call.keys)
+            .arg(call.op)
+            .arg(call.at)
+            .arg(&call.numbers)
+            .query_async(connection)
+            .await
+    }
+
+    async fn by_script(
+        &self,
+        call: &Call<'_>,
+        connection: &mut Connection,
+    ) -> Result<Vec<i64>, RedisError> {
+        let mut script = self.script.prepare_invoke();
+        script.key(&call.keys);
+        script.arg(call.op).arg(call.at).arg(&call.numbers);
+        script.invoke_async(connection).await
+    }
+
+    async fn load(&self, connection: &mut Connection) -> Result<(), RedisError> {
+        ::redis::cmd("FUNCTION")
+            .arg("LOAD")
+            .arg("REPLACE")
+            .arg(&self.library.code)
+            .exec_async(connection)
+            .await
+    }
+}
+
+/// A question as it goes over the wire.
+struct Call<'a> {
+    op: &'static str,
+    at: &'a str,
+    keys: Vec<&'a str>,
+    numbers: Vec<i64>,
+}
+
+/// Whether Redis does not know the library: a new server, or one that was told to forget.
+fn is_missing(error: &RedisError) -> bool {
+    error
+        .detail()
+        .is_some_and(|detail| detail.contains("Function not found"))
+}
+
+/// Whether this Redis has no libraries, or none for this user.
+fn is_refused(error: &RedisError) -> bool {
+    let is_unknown = error
+        .detail()
+        .is_some_and(|detail| detail.to_lowercase().contains("unknown command"));
+    is_unknown || error.code() == Some("NOPERM")
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 #[cfg(all(test, feature = "redis-tests"))]

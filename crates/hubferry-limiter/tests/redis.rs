@@ -170,11 +170,13 @@ async fn a_server_that_forgot_the_function_is_told_again() {
     let ask = suite::ask(&["wide"], Class::Live);
     drop(worker.acquire(&ask, &stop).await.unwrap());
     let mut connection = pool().get().await.unwrap();
-    redis::cmd("SCRIPT")
-        .arg("FLUSH")
-        .exec_async(&mut connection)
-        .await
-        .unwrap();
+    for what in ["SCRIPT", "FUNCTION"] {
+        redis::cmd(what)
+            .arg("FLUSH")
+            .exec_async(&mut connection)
+            .await
+            .unwrap();
+    }
     drop(worker.acquire(&ask, &stop).await.unwrap());
 }
 
