@@ -5,6 +5,7 @@ mod chart;
 mod compose;
 mod copies;
 mod observed;
+mod pages;
 mod reference;
 mod tools;
 
@@ -52,6 +53,7 @@ fn check(workspace: &Workspace, made: Made, report: &mut Report) {
         copies::check(root, made)?;
         observed::check(root)
     });
+    report.part("pages of the book", |_| pages::check(root));
     let binary = report.part("build of hubferry", |_| {
         run_to_end(workspace.cargo("build").args(["--bin", "hubferry"]))?;
         Ok(workspace.binary("debug"))
