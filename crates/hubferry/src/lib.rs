@@ -21,6 +21,7 @@ mod intake;
 mod portals;
 mod worker;
 
+mod brake;
 mod closing;
 mod holds;
 mod links;

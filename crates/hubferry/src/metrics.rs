@@ -192,6 +192,15 @@ impl Page {
             dead.with_label_values(&["input", mapping.as_str(), "association"])
                 .inc_by(count);
         }
+        let brake = self.gauge(
+            "hubferry_brake_state",
+            "1 while a mapping is held because too much of it would become dead letters.",
+            &["mapping"],
+        )?;
+        for (id, index) in ids.iter().zip(0..) {
+            let braked = board.braked.contains(&MappingIndex(index));
+            brake.with_label_values(&[id]).set(i64::from(braked));
+        }
         let buffered = self.gauge(
             "hubferry_buffered_bytes",
             "Bytes of messages that are not settled.",

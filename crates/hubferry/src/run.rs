@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin;
+use crate::brake::BrakeSettings;
 use crate::config::{self, Configuration, Intake as Bounds, Kafka, Loaded};
 use crate::exit::Failure;
 use crate::holds::Holds;
@@ -62,6 +63,7 @@ pub(crate) struct Around {
     pub(crate) scribe: Scribe,
     pub(crate) delivery: config::Delivery,
     pub(crate) dedupe: Option<std::time::Duration>,
+    pub(crate) brake: Option<BrakeSettings>,
     pub(crate) drain: std::time::Duration,
     pub(crate) on_hold: OnHold,
     pub(crate) finish_after: Option<u64>,
@@ -274,6 +276,7 @@ pub(crate) async fn work(
         scribe,
         delivery,
         dedupe,
+        brake,
         drain,
         on_hold,
         finish_after,
@@ -314,6 +317,7 @@ pub(crate) async fn work(
         engines,
         memories,
         dedupe,
+        brake,
         backlog,
         endings,
         tasks,
@@ -358,6 +362,11 @@ pub(crate) fn around(
         },
         delivery: configuration.delivery,
         dedupe,
+        // A file has to end; a topic can wait.
+        brake: (on_hold == OnHold::Wait).then_some(BrakeSettings {
+            max_ratio: configuration.brake.max_ratio,
+            max_consecutive: configuration.brake.max_consecutive.get(),
+        }),
         drain: configuration.drain,
         on_hold,
         finish_after: None,

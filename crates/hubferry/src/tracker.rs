@@ -227,6 +227,22 @@ impl<C> Tracker<C> {
         Some((*mapping, self.context(message)?))
     }
 
+    /// The mapping of an open delivery.
+    pub(crate) fn mapping_of(&self, delivery: DeliveryId) -> Option<MappingIndex> {
+        self.deliveries.get(&delivery).map(|(_, mapping)| *mapping)
+    }
+
+    /// The message of an open delivery and the place of its event in it; `None` when it was abandoned.
+    pub(crate) fn origin_of(&self, delivery: DeliveryId) -> Option<(MessageKey, Option<u32>, &C)> {
+        let (element, _) = self.deliveries.get(&delivery)?;
+        let element = self.elements.get(element)?;
+        Some((
+            element.message,
+            element.position,
+            self.context(element.message)?,
+        ))
+    }
+
     /// The context of an open message; `None` when it was abandoned.
     pub(crate) fn context(&self, message: MessageKey) -> Option<&C> {
         self.messages.get(&message)?.context.as_ref()

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::select_all;
-use hubferry_delivery::{Admission, Backlog, Delivery, DeliveryId, Ended, Instruction};
+use hubferry_delivery::{
+    Admission, Backlog, Delivery, DeliveryId, Ended, Instruction, MappingIndex,
+};
 use hubferry_memory::{LinkOrigin, Memory};
 use hubferry_stream::{
     DeadLetters, Intake as Arrival, Message, Partition, Place, Revocation, Source, StreamError,
@@ -22,8 +24,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use crate::brake::BrakeSettings;
 use crate::clock::now_ms;
-use crate::closing::closing_of;
+use crate::closing::{Closing, closing_of};
 use crate::exit::Failure;
 use crate::holds::Holds;
 use crate::intake::{self, Intake, Read, associates};
@@ -33,8 +36,10 @@ use crate::signals::Signals;
 use crate::tally::Tally;
 use crate::tracker::{Due, ElementKey, MessageKey, Tracker};
 
+mod braking;
 mod repeats;
 
+use braking::{Braking, Judgement};
 use repeats::{Answer, Repeats};
 
 /// What a worker is made of.
@@ -49,6 +54,8 @@ pub(crate) struct Parts {
     pub(crate) memories: Vec<Arc<Memory>>,
     /// How long a delivery that ended is remembered.
     pub(crate) dedupe: Option<Duration>,
+    /// When a mapping is held because too much of it dies; `None` for a source that has to end.
+    pub(crate) brake: Option<BrakeSettings>,
     /// Tells the engines whether more is coming.
     pub(crate) backlog: Backlog,
     pub(crate) endings: mpsc::Receiver<Vec<Ended>>,
@@ -90,6 +97,8 @@ pub(crate) struct Board {
     pub(crate) open_bytes: usize,
     /// Events read, by partition.
     pub(crate) consumed: BTreeMap<(Topic, Partition), u64>,
+    /// Mappings that are held because too much of them would become dead letters.
+    pub(crate) braked: Vec<MappingIndex>,
     /// Messages between the committed and the read position, by assigned partition.
     pub(crate) spans: BTreeMap<(Topic, Partition), usize>,
 }
@@ -166,6 +175,7 @@ struct Worker {
     doors: Vec<Door>,
     backlog: Backlog,
     repeats: Repeats,
+    braking: Braking,
     parks: JoinSet<(ElementKey, Result<(), StreamError>)>,
     revoking: Vec<LettingGo>,
     leaving: Option<Leaving>,
@@ -208,6 +218,7 @@ pub(crate) async fn work(parts: Parts) -> Result<Outcome, Failure> {
         engines,
         memories,
         dedupe,
+        brake,
         backlog,
         mut endings,
         mut tasks,
@@ -221,6 +232,7 @@ pub(crate) async fn work(parts: Parts) -> Result<Outcome, Failure> {
         board,
         latency,
     } = parts;
+    let braking = Braking::new(brake, intake.mapping_ids().len());
     let mut worker = Worker {
         source,
         letters,
@@ -231,6 +243,7 @@ pub(crate) async fn work(parts: Parts) -> Result<Outcome, Failure> {
         doors: engines.into_iter().map(Door::new).collect(),
         backlog,
         repeats: Repeats::new(dedupe, memories),
+        braking,
         parks: JoinSet::new(),
         revoking: Vec::new(),
         leaving: None,
@@ -408,6 +421,15 @@ impl Worker {
             }
             *queue = kept;
         }
+        let tracker = &self.tracker;
+        let revoked = self.braking.forget(|delivery| {
+            let origin = tracker.origin_of(delivery);
+            origin.is_none_or(|(_, _, origin)| is_of(origin, partitions))
+        });
+        for delivery in revoked {
+            self.repeats.withdrawn(delivery);
+            drop(self.tracker.withdraw(delivery, &mut dues));
+        }
         self.settle(dues);
     }
 
@@ -486,14 +508,8 @@ impl Worker {
 
     fn map(&mut self, origin: Origin) {
         let body = origin.message.body.as_deref();
-        let at = &origin.message.at;
         let from = intake::Source {
-            place: &format!(
-                "{}/{}/{}",
-                at.topic.as_str(),
-                at.partition.get(),
-                at.offset.get()
-            ),
+            place: &place_of(&origin.message.at),
             written_ms: origin.message.written_ms,
         };
         let reads = self.intake.read(body, &from);
@@ -517,11 +533,11 @@ impl Worker {
         let element = self.tracker.element(message, read.position, read.body);
         self.tracker.dropped_invalid(read.dropped);
         for (mapping, closing) in read.closed {
-            self.tracker.at_once(element, mapping, closing);
+            self.close_at_once(element, mapping, closing);
         }
         let mut seen = read.seen.into_iter();
         for (portal, plans) in read.planned {
-            let deliveries: Vec<Delivery> = plans
+            let mut deliveries: Vec<Delivery> = plans
                 .into_iter()
                 .map(|(mapping, plan)| Delivery {
                     id: self.tracker.delivery(element, mapping),
@@ -532,6 +548,10 @@ impl Worker {
             for (delivery, key) in deliveries.iter().zip(seen.by_ref()) {
                 self.repeats.opened(delivery.id, portal.0, key);
             }
+            self.hold_back(&mut deliveries);
+            if deliveries.is_empty() {
+                continue;
+            }
             let admission = Admission {
                 keys: read.keys.clone(),
                 deliveries,
@@ -540,6 +560,31 @@ impl Worker {
             self.line_up(portal.0, message, admission);
         }
         self.tracker.seal_element(element, dues);
+    }
+
+    /// Ends a delivery that reached no engine, or keeps it when its mapping is braked.
+    fn close_at_once(
+        &mut self,
+        element: ElementKey,
+        mapping: Option<MappingIndex>,
+        closing: Closing,
+    ) {
+        let judged = mapping.map(|index| (index, self.braking.counts(index, None, &closing)));
+        let Some((index, judgement)) = judged else {
+            return self.tracker.at_once(element, mapping, closing);
+        };
+        match judgement {
+            Judgement::Ends | Judgement::Releases => {
+                self.tracker.at_once(element, mapping, closing);
+            }
+            Judgement::Brakes | Judgement::Kept | Judgement::KeptInFront => {
+                if judgement == Judgement::Brakes {
+                    self.tell_braked(index, &closing);
+                }
+                let delivery = self.tracker.delivery(element, index);
+                self.braking.keep(index, delivery);
+            }
+        }
     }
 
     /// Where a link that has to wait came from; only events that associate need it.
@@ -601,6 +646,7 @@ impl Worker {
         for one in ended {
             let Some((closing, notes)) = closing_of(one.ending) else {
                 self.repeats.withdrawn(one.delivery);
+                self.braking.withdrawn(one.delivery);
                 drop(self.tracker.withdraw(one.delivery, &mut dues));
                 continue;
             };
@@ -609,9 +655,7 @@ impl Worker {
                 self.latency.ended(mapping, now.saturating_sub(written));
             }
             self.tracker.note(&notes);
-            self.repeats.ended(one.delivery, &closing);
-            self.tracker
-                .ended(one.delivery, closing, one.record, &mut dues);
+            self.end_or_keep(one.delivery, closing, one.record, &mut dues);
         }
         self.settle(dues);
     }
@@ -668,6 +712,9 @@ impl Worker {
             self.leaving = Some(Leaving::AtEnd);
         }
         self.repeats.keep();
+        if !self.is_stopping() {
+            self.probe_braked();
+        }
         self.publish();
     }
 
@@ -713,6 +760,10 @@ impl Worker {
                     drop(self.tracker.withdraw(delivery.id, &mut dues));
                 }
             }
+        }
+        for delivery in self.braking.forget(|_| true) {
+            self.repeats.withdrawn(delivery);
+            drop(self.tracker.withdraw(delivery, &mut dues));
         }
         self.settle(dues);
         let until = Instant::now() + self.drain;
@@ -777,6 +828,7 @@ impl Worker {
             open_messages: ledger.open_messages(),
             open_bytes: ledger.open_bytes(),
             consumed: self.consumed.clone(),
+            braked: self.braking.braked(),
             spans: self
                 .assigned
                 .iter()
@@ -788,6 +840,16 @@ impl Worker {
         };
         self.board.send_replace(board);
     }
+}
+
+/// A message's coordinates, as text.
+fn place_of(at: &Place) -> String {
+    format!(
+        "{}/{}/{}",
+        at.topic.as_str(),
+        at.partition.get(),
+        at.offset.get()
+    )
 }
 
 fn is_of(origin: &Origin, partitions: &[(Topic, Partition)]) -> bool {

@@ -6,6 +6,7 @@ mod kafka_smoke;
 mod scene;
 
 mod access;
+mod brake;
 mod cli;
 mod companies;
 mod dead_letters;
