@@ -6,6 +6,9 @@
 //!   occurrences.
 //! * `fitting`: values are made to fit the portal's schema before they are sent, and once more when HubSpot contradicts it.
 //! * `records`: steps on one record form a chain, one on the wire at a time; waiting ones coalesce.
+//! * `found`: which record a step is about, and whether it exists.
+//! * `written`: a written record is remembered, and its deliveries go on.
+//! * `wanted`: a record that an association waits for.
 //! * `aliases`: two names that turn out to be of one record share a chain from then on.
 //! * `verdicts`: a refused record step is repaired, trimmed, taken apart or ended.
 //! * `follow`: what comes after a written record: its associations, then its list.
@@ -19,7 +22,9 @@
 //! * `holds`: what cannot succeed until someone acts waits, and is probed.
 //! * `withdraw`: what belongs to a partition that is let go is taken out.
 //! * `calls`: a permit becomes the best call; answers become outcomes.
+//! * `gather`: which steps go into one call.
 //! * `requests`: what a call says.
+//! * `whose`: whom a step works for.
 
 mod aliases;
 mod associations;
@@ -29,6 +34,8 @@ mod events;
 mod facts;
 mod fitting;
 mod follow;
+mod found;
+mod gather;
 mod holds;
 mod links;
 mod lists;
@@ -38,8 +45,10 @@ mod requests;
 mod step;
 mod targets;
 mod verdicts;
+mod wanted;
 mod whose;
 mod withdraw;
+mod written;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};

@@ -99,17 +99,6 @@ impl Scheduler {
         self.take_apart(step, clean, guilty);
     }
 
-    /// Nothing is left in a step; who waits for its record makes it without it.
-    fn give_back_wanted(&mut self, step: StepId) {
-        let work = self.record_work_mut(step);
-        let record = work.record.clone();
-        let wanted_by = std::mem::take(&mut work.wanted_by);
-        self.close_record_step(step, &record);
-        for waiter in wanted_by {
-            self.want_again(waiter);
-        }
-    }
-
     /// Splits the parts into those that may go on and those that carry what was refused.
     ///
     /// A property that its mapping lets drop is taken out and noted. When the answer names no property, every part is
