@@ -40,6 +40,18 @@ const REFUSED: [(&str, &str); 9] = [
     ),
 ];
 
+/// What every pod has to say, whatever the values.
+const POLICY: [&str; 8] = [
+    "runAsNonRoot: true",
+    "readOnlyRootFilesystem: true",
+    "allowPrivilegeEscalation: false",
+    "seccompProfile:",
+    "automountServiceAccountToken: false",
+    "drop:",
+    "requests:",
+    "limits:",
+];
+
 /// Will do for a token, and for a key of 32 bytes.
 const STAND_IN: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -59,6 +71,8 @@ pub(super) fn check(root: &Path, tools: &Tools, binary: Option<&Path>, made: Mad
         let text = render(tools, &chart, set, None)?;
         let golden = format!("helm/hubferry/tests/golden/{name}.yaml");
         settle(root, &golden, &for_comparison(&text), made)?;
+        let faults = policy_faults(&text);
+        ensure!(faults.is_empty(), "{name}: {}", faults.join("; "));
         let file = scratch.join(format!("{name}.yaml"));
         fs::write(&file, &text)?;
         rendered.push(file);
@@ -116,6 +130,34 @@ fn for_comparison(rendered: &str) -> String {
         }
     }
     kept
+}
+
+/// Workloads that say less than the policy asks for.
+fn policy_faults(rendered: &str) -> Vec<String> {
+    let kinds = ["Deployment", "StatefulSet", "Job"];
+    let workloads = rendered.split("\n---").filter(|document| {
+        let mut lines = document.lines();
+        lines.any(|line| {
+            line.strip_prefix("kind: ")
+                .is_some_and(|kind| kinds.contains(&kind))
+        })
+    });
+    let mut faults = Vec::new();
+    for workload in workloads {
+        let source = workload
+            .lines()
+            .find_map(|line| line.strip_prefix("# Source: "))
+            .unwrap_or("a workload");
+        for wanted in POLICY {
+            if !workload.contains(wanted) {
+                faults.push(format!("{source} does not say `{wanted}`"));
+            }
+        }
+        if workload.contains(":latest") {
+            faults.push(format!("{source} takes an image that changes"));
+        }
+    }
+    faults
 }
 
 fn validate(tools: &Tools, rendered: &[PathBuf]) -> Result<()> {
@@ -210,6 +252,24 @@ mod tests {
     fn golden_files_leave_out_blank_lines_and_what_is_carried() {
         let expected = "---\n# Source: hubferry/templates/configmap.yaml\nkind: ConfigMap\ndata:\n  hubferry.yaml: |\n    redis:\n      url: ${REDIS_URL}\n    a:\n      token_file: /run/x\n---\n# Source: hubferry/templates/dashboards.yaml\nkind: ConfigMap\ndata:\n---\n# Source: hubferry/templates/service.yaml\nspec:\n  x: 1\n";
         assert_eq!(for_comparison(RENDERED), expected);
+    }
+
+    #[test]
+    fn a_pod_that_says_less_than_the_policy_is_a_fault() {
+        let good: String = POLICY.map(|line| format!("{line}\n")).concat();
+        let job = format!("# Source: job.yaml\nkind: Job\nimage: a:1\n{good}");
+        assert_eq!(policy_faults(&job), Vec::<String>::new());
+        assert_eq!(policy_faults("kind: Service\n"), Vec::<String>::new());
+        let open = job
+            .replace("runAsNonRoot: true\n", "")
+            .replace("a:1", "a:latest");
+        assert_eq!(
+            policy_faults(&open),
+            [
+                "job.yaml does not say `runAsNonRoot: true`",
+                "job.yaml takes an image that changes"
+            ]
+        );
     }
 
     #[test]
