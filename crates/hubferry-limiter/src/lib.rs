@@ -13,6 +13,24 @@
 //! Two stores keep the log behind the same face: this process ([`Limiter::local`]), and Redis for a fleet
 //! ([`Limiter::redis`]), where one atomic function decides and Redis' clock is the only clock.
 //!
+//! *Who gets what.* Every ask has a [`Class`]. Live work books up to the horizon ahead and stands in one line over the whole
+//! fleet: a refusal gives a place in it, so nobody polls. Replay and backfill take what live work leaves, retries and
+//! administration have ceilings, and whoever starves gets a floor.
+//!
+//! *What the receiver says.* [`Limiter::observe`] takes its answers: a refusal pauses the fleet and slows it down for a while, a
+//! smaller limit counts at once, a larger one when several answers agree ([`LimitSettings::ceiling`]), and calls of others
+//! against the same limit are seen and left room for. A limit per calendar day is an option ([`DayLimit`]).
+//!
+//! *What may go wrong.* State that is missing is taken for spent: a quarantine of a window follows. A failover that loses the
+//! last bookings is noticed, and what was lost is charged again. A clock that jumps changes nothing, since every worker
+//! says how much time passed on its own. Workers that lose the store stop, unless they hold a ticket ([`OnLoss::Ticket`])
+//! for going on alone at a small rate that the store keeps free for them; then [`Limiter::keep`] has to run beside the work.
+//! Nothing is ever granted because the store does not answer.
+//!
+//! *What to do around it.* Ask [`Limiter::check_store`] once at the start whether Redis may evict the state, show
+//! [`Limiter::inspect`] to people, and end with [`Limiter::leave`] (which [`Limiter::keep`] does when it is stopped). Do
+//! whatever is slow, like connecting and serialising, before asking for a permit: it is good for a slot only.
+//!
 //! ```
 //! use std::num::NonZeroU32;
 //!

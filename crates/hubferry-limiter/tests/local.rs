@@ -22,6 +22,29 @@ async fn the_local_store_passes_the_suite() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_day_is_spent() {
+    let limits = vec![suite::limit("wide", 12), suite::limit("narrow", 1)];
+    let scope = Scope::new("portal:app");
+    let limiter = Limiter::local_with(scope, limits, suite::day_of_four()).unwrap();
+    suite::a_day_is_spent(limiter).await;
+}
+
+#[test]
+fn a_day_covers_limits_that_are_there_and_has_a_name_of_its_own() {
+    for (name, covers) in [("wide", "wide"), ("daily", "other")] {
+        let mut options = suite::day_of_four();
+        if let Some(day) = &mut options.day {
+            day.name = LimitName::new(name);
+            day.covers = vec![LimitName::new(covers)];
+        }
+        let limits = vec![suite::limit("wide", 12)];
+        let error = Limiter::local_with(Scope::new("portal:app"), limits, options).unwrap_err();
+        let limit = LimitName::new(name);
+        assert_eq!(error, SettingsError::Day { limit });
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hundred_per_ten_seconds_is_a_burst_of_25_and_then_one_in_104_ms() {
     let hundred = LimitSettings::ten_seconds(LimitName::new("wide"), NonZeroU32::new(100).unwrap());
     let limiter = local(vec![hundred]);

@@ -3,13 +3,11 @@
 
 mod suite;
 
-use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
 
 use deadpool_redis::{Config, Pool, Runtime};
 use hubferry_limiter::{
-    Class, Closed, DayLimit, Fresh, LimitName, LimitSettings, Limiter, LimiterError,
-    LimiterOptions, Scope, StoreError, Zone,
+    Class, Closed, Fresh, LimitSettings, Limiter, LimiterError, LimiterOptions, Scope, StoreError,
 };
 use redis::AsyncCommands;
 use tokio::time::Instant;
@@ -291,15 +289,7 @@ async fn a_saturated_limit_keeps_less_than_two_kilobytes() {
 #[tokio::test]
 async fn every_key_of_a_scope_stands_in_one_place_of_a_cluster() {
     let run = prefix();
-    let options = LimiterOptions {
-        day: Some(DayLimit {
-            name: LimitName::new("daily"),
-            max: NonZeroU32::new(1_000),
-            zone: Zone::utc(),
-            covers: vec![LimitName::new("wide")],
-        }),
-        ..empty()
-    };
+    let options = suite::day_of_four();
     let worker = limiter(&run, vec![suite::limit("wide", 12)], options);
     let stop = CancellationToken::new();
     drop(
@@ -318,6 +308,12 @@ async fn every_key_of_a_scope_stands_in_one_place_of_a_cluster() {
         let left: i64 = connection.ttl(&key).await.unwrap();
         assert!((172_700..=172_800).contains(&left), "{key}: {left} s");
     }
+}
+
+#[tokio::test]
+async fn a_day_is_spent() {
+    let limits = vec![suite::limit("wide", 12), suite::limit("narrow", 1)];
+    suite::a_day_is_spent(limiter(&prefix(), limits, suite::day_of_four())).await;
 }
 
 #[tokio::test]

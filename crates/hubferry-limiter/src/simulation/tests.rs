@@ -46,11 +46,8 @@ fn tickets(workers: u32) -> LimiterOptions {
 
 #[test]
 fn a_saturated_fleet_stays_inside_every_window_and_uses_it() {
-    for workers in [1, 4, 16] {
-        let figures = simulate(
-            workers,
-            saturation(workers as usize, Duration::from_secs(1_800)),
-        );
+    for (seed, workers) in [(1, 1), (4, 4), (16, 16)] {
+        let figures = simulate(seed, saturation(workers, Duration::from_secs(1_800)));
         assert!(value(&figures, "windows over N") < 0.5, "{figures:?}");
         assert!(value(&figures, "used of N") >= 96.0, "{figures:?}");
         assert!(value(&figures, "fairness (Jain)") >= 0.98, "{figures:?}");
@@ -86,9 +83,9 @@ fn no_trouble_of_the_store_makes_a_window_too_full_and_the_full_rate_comes_back(
 }
 
 /// The most that was in a window, with and without that many lost answers.
-async fn cut_off(workers: u32, holders: u32, cut: impl Fn(&Crew, bool)) -> (usize, usize) {
+async fn cut_off(workers: usize, holders: u32, cut: impl Fn(&Crew, bool)) -> (usize, usize) {
     let world = World::new(vec![ten_seconds(100)], Receiver::new(100, WINDOW, false));
-    let crew = Crew::start(&world, workers as usize, &tickets(holders), false);
+    let crew = Crew::start(&world, workers, &tickets(holders), false);
     sleep(Duration::from_secs(300)).await;
     cut(&crew, true);
     sleep(Duration::from_secs(180)).await;

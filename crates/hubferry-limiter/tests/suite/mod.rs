@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use hubferry_limiter::{
-    Ask, Class, Closed, Hint, LimitName, LimitSettings, LimitState, Limiter, LimiterError,
+    Ask, Class, Closed, DayLimit, Fresh, Hint, LimitName, LimitSettings, LimitState, Limiter,
+    LimiterError, LimiterOptions, Zone,
 };
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -278,6 +279,54 @@ async fn unknown_limits_are_an_error(limiter: Limiter) {
         .await
         .unwrap();
     assert!(unlimited.is_open(Instant::now()));
+}
+
+/// Options with a day of four calls that the wide limit counts for.
+pub(crate) fn day_of_four() -> LimiterOptions {
+    LimiterOptions {
+        fresh: Some(Fresh::Empty),
+        day: Some(DayLimit {
+            name: LimitName::new("daily"),
+            max: NonZeroU32::new(4),
+            zone: Zone::utc(),
+            covers: vec![LimitName::new("wide")],
+        }),
+        ..LimiterOptions::default()
+    }
+}
+
+/// A limiter with [`day_of_four`] grants four calls, and others that do not count for the day.
+pub(crate) async fn a_day_is_spent(limiter: Limiter) {
+    let stop = CancellationToken::new();
+    let wide = ask(&["wide"], Class::Live);
+    let back = limiter.acquire(&wide, &stop).await.unwrap();
+    limiter.give_back(back).await;
+    let soon = Duration::from_millis(300);
+    let granted = async |ask: &Ask| {
+        let permit = tokio::time::timeout(soon, limiter.acquire(ask, &stop)).await;
+        permit.is_ok_and(|permit| permit.is_ok())
+    };
+    let used = limiter.inspect().await.unwrap().day.unwrap().used;
+    // On a slow machine the permit came back too late to be saved.
+    for _ in used..4 {
+        assert!(granted(&wide).await);
+    }
+    assert!(!granted(&wide).await, "the day is spent");
+    assert!(granted(&ask(&["narrow"], Class::Live)).await);
+    let day = limiter.inspect().await.unwrap().day.unwrap();
+    assert_eq!((day.max, day.used, day.is_spent), (Some(4), 4, false));
+    assert!(day.left <= Duration::from_secs(24 * 3_600));
+
+    let said = Hint::Day {
+        max: 1_000,
+        remaining: 400,
+    };
+    limiter.observe(said).await;
+    assert!(granted(&wide).await, "the receiver's day is larger");
+    let day = limiter.inspect().await.unwrap().day.unwrap();
+    assert_eq!((day.max, day.used), (Some(1_000), 601));
+    limiter.observe(Hint::DaySpent).await;
+    assert!(!granted(&wide).await, "the receiver's word counts");
 }
 
 /// How one limit stands.
