@@ -36,8 +36,11 @@ const COMMIT_AT_MOST_EVERY: Duration = Duration::from_millis(100);
 /// coordinator refused it, as it does while partitions change hands.
 const COMMIT_ALL_EVERY: Duration = Duration::from_secs(10);
 
-/// How long leaving the group may take before it is given up: the broker notices by the session timeout then.
+/// How long the last commit may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long leaving the group may take after it: the broker notices by the session timeout then.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
 /// A partition whose end has stood still for so long, and of which nothing more arrives, is at its end.
 const CAUGHT_UP_AFTER: Duration = Duration::from_secs(10);
@@ -183,16 +186,30 @@ impl KafkaSource {
     }
 
     pub(crate) async fn close(self) -> Result<(), StreamError> {
-        let (done, closed) = oneshot::channel();
+        let (committed, outcome) = oneshot::channel();
+        let (left, leaving) = oneshot::channel();
         let commit = self.marks();
-        self.order(|orders| orders.close = Some(Close { commit, done }));
-        let ended = tokio::time::timeout(CLOSE_WITHIN, closed).await;
+        self.order(|orders| {
+            orders.close = Some(Close {
+                commit,
+                committed,
+                left,
+            });
+        });
+        let ended = tokio::time::timeout(CLOSE_WITHIN, outcome).await;
         let late = || StreamError::Commit {
             reason: format!("no answer within {} s", CLOSE_WITHIN.as_secs()),
         };
-        ended.map_err(|_| late())?.map_err(|_| StreamError::Ended {
+        let outcome = ended.map_err(|_| late())?.map_err(|_| StreamError::Ended {
             name: "kafka consumer",
-        })?
+        })?;
+        // The positions are safe or they are not; that the group hears of our leaving is a courtesy to the others.
+        if tokio::time::timeout(LEAVE_WITHIN, leaving).await.is_err() {
+            tracing::warn!(
+                "the group was not left in time; it misses this member when its session ends"
+            );
+        }
+        outcome
     }
 
     pub(crate) fn ledger(&self) -> &Ledger {

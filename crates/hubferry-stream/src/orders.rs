@@ -48,11 +48,12 @@ pub(crate) struct Release {
     pub(crate) commit: Positions,
 }
 
-/// The end of everything.
+/// The end of everything: what is to be committed, and who hears first how that went, and then that the group was left.
 #[derive(Debug)]
 pub(crate) struct Close {
     pub(crate) commit: Positions,
-    pub(crate) done: oneshot::Sender<Result<(), StreamError>>,
+    pub(crate) committed: oneshot::Sender<Result<(), StreamError>>,
+    pub(crate) left: oneshot::Sender<()>,
 }
 
 /// The board both sides share.

@@ -417,12 +417,15 @@ impl Poller {
             .map_err(|error| StreamError::Commit {
                 reason: error.to_string(),
             });
+        if close.committed.send(committed).is_err() {
+            tracing::debug!("nobody waits for the last commit");
+        }
         let leaving: Vec<_> = self.leaving.iter().cloned().collect();
         if !leaving.is_empty() {
             self.let_go(&leaving);
         }
         self.leave();
-        if close.done.send(committed).is_err() {
+        if close.left.send(()).is_err() {
             tracing::debug!("nobody waits for the end of the kafka consumer");
         }
     }
