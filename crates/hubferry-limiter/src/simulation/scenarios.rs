@@ -29,7 +29,7 @@ pub struct Figure {
 }
 
 /// The scenarios and what each is.
-pub const SCENARIOS: [(&str, &str); 14] = [
+pub const SCENARIOS: [(&str, &str); 15] = [
     (
         "saturation-1",
         "24 hours at saturation, 1 worker, delays 20 to 250 ms",
@@ -68,6 +68,10 @@ pub const SCENARIOS: [(&str, &str); 14] = [
         "clock-frozen",
         "the server's clock stands still for a minute",
     ),
+    (
+        "chaos",
+        "24 hours of random partitions, failovers, flushes, restarts and clock jumps",
+    ),
 ];
 
 const MAX: u32 = 100;
@@ -96,6 +100,7 @@ pub(super) fn run(name: &str, seed: u64) -> Option<Vec<Figure>> {
             "flushed" => trouble(Trouble::Flushed).await,
             "clock-forward" => trouble(Trouble::ClockForward).await,
             "clock-back" => trouble(Trouble::ClockBack).await,
+            "chaos" => chaos(24 * HOUR).await,
             "clock-frozen" => trouble(Trouble::ClockFrozen).await,
             _ => return None,
         })
@@ -492,6 +497,72 @@ pub(super) async fn trouble(trouble: Trouble) -> Vec<Figure> {
         ));
     }
     figures
+}
+
+/// Six workers with tickets, and every minute or so another trouble, on top of those that last.
+pub(super) async fn chaos(time: Duration) -> Vec<Figure> {
+    let world = World::new(vec![ten_seconds(MAX)], Receiver::new(100, WINDOW, false));
+    let six = std::num::NonZeroU32::new(6).expect("six is not zero");
+    let options = LimiterOptions {
+        on_loss: OnLoss::Ticket(Tickets::new(six)),
+        ..LimiterOptions::default()
+    };
+    let crew = Crew::start(&world, 6, &options, false);
+    let end = Instant::now() + time;
+    let mut troubles = 0_u64;
+    while Instant::now() < end {
+        sleep(Duration::from_secs(chance::between(5..=150))).await;
+        troubles += 1;
+        let cut = &crew.cuts[usize::try_from(chance::between(0..=5)).unwrap_or(0)];
+        match chance::between(0..=9) {
+            0 => cut.questions.store(true, Ordering::Relaxed),
+            1 => cut.answers.store(true, Ordering::Relaxed),
+            2..=4 => {
+                for cut in &crew.cuts {
+                    cut.questions.store(false, Ordering::Relaxed);
+                    cut.answers.store(false, Ordering::Relaxed);
+                }
+            }
+            5 | 6 => {
+                world.stop_replication();
+                sleep(Duration::from_millis(chance::between(0..=5_000))).await;
+                world.fail_over();
+            }
+            7 => {
+                world.stop_server();
+                sleep(Duration::from_secs(chance::between(1..=90))).await;
+                world.start_empty_server();
+            }
+            8 => world.flush(),
+            _ => {
+                let by = Duration::from_secs(chance::between(1..=7_200));
+                world.move_clock(by, chance::between(0..=1) == 0);
+            }
+        }
+    }
+    let receiver = world
+        .receiver
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let used = float(receiver.ours) / (100.0 * time.as_secs_f64() / WINDOW.as_secs_f64());
+    vec![
+        figure("", "troubles", float(troubles), "", ""),
+        figure(
+            "",
+            "calls over N in a window",
+            float(receiver.over),
+            "",
+            "0",
+        ),
+        figure(
+            "",
+            "fullest window",
+            float(receiver.fullest as u64),
+            "of 100",
+            "at most 100",
+        ),
+        figure("", "used of N all the same", used * 100.0, "%", ""),
+    ]
 }
 
 /// Lets time pass; returns the emptiest window.
