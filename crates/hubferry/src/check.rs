@@ -1,13 +1,23 @@
 //! `hubferry check`: every mistake before the first event.
 
+use std::path::PathBuf;
+
+use deadpool_redis::Pool;
 use hubferry_stream::{DeadLetterTopic, reachable};
 use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
 
-use crate::config::{Configuration, Fault, Inspected, Place, Problem, Warning};
+use crate::auth::scopes::{self, Lacks};
+use crate::config::{
+    Configuration, Destination, Fault, Inspected, Place, Places, Problem, Warning,
+};
 use crate::exit::Failure;
 use crate::output::{self, Form};
+use crate::pinned;
 use crate::portals::{self, START_PATIENCE};
 use crate::run::{kafka_client, tell_warnings};
+use crate::schema_command;
+use crate::schema_command::fit::{self, Finding};
 use crate::words::{counted, size};
 
 /// What was asked of a check.
@@ -26,39 +36,69 @@ pub(crate) struct Asked {
 /// # Errors
 ///
 /// Problems; warnings when strict; and whatever does not answer when live.
-pub(crate) async fn check(inspected: Inspected, asked: Asked) -> Result<(), Failure> {
-    let Inspected { outcome, warnings } = inspected;
-    if asked.form == Form::Text {
-        tell_warnings(&warnings);
-    }
+pub(crate) async fn check(
+    paths: &[PathBuf],
+    inspected: Inspected,
+    asked: Asked,
+) -> Result<(), Failure> {
+    let Inspected {
+        outcome,
+        mut warnings,
+        places,
+    } = inspected;
     let configuration = match outcome {
         Ok(configuration) => configuration,
-        Err(problems) => return refuse(problems, &warnings, asked.form),
+        Err(problems) => {
+            if asked.form == Form::Text {
+                tell_warnings(&warnings);
+            }
+            return refuse(problems, &warnings, asked.form);
+        }
     };
-    let mut found = vec![shape(&configuration)];
-    let mut trouble = Vec::new();
+    let mut seen = Seen {
+        found: vec![shape(&configuration)],
+        ..Seen::default()
+    };
     if let Some(kafka) = &configuration.kafka {
         kafka_client(kafka)
             .check()
             .map_err(|error| Failure::Usage(format!("config_invalid: {error}")))?;
     }
     if asked.live {
-        live(&configuration, &mut found, &mut trouble).await;
+        live(&configuration, &mut seen).await;
+    } else {
+        pinned_schemas(paths, &configuration, &mut seen)?;
     }
-    match asked.form {
-        Form::Text => {
-            for line in &found {
-                output::print(&format!("ok  {line}\n"))?;
-            }
+    let mut problems = Vec::new();
+    for finding in std::mem::take(&mut seen.findings) {
+        place(finding, &places, &mut problems, &mut warnings);
+    }
+    if asked.form == Form::Text {
+        tell_warnings(&warnings);
+        for line in &seen.found {
+            output::print(&format!("ok  {line}\n"))?;
         }
-        Form::Json => output::print_json(&json!({
-            "ok": found,
+    } else {
+        let placed = problems.iter().map(problem_json);
+        let unplaced = seen.trouble.iter();
+        let unplaced = unplaced.map(|message| json!({ "message": message }));
+        output::print_json(&json!({
+            "ok": seen.found,
             "warnings": warnings.iter().map(warning_json).collect::<Vec<_>>(),
-            "problems": trouble.iter().map(|message| json!({ "message": message })).collect::<Vec<_>>(),
-        }))?,
+            "problems": placed.chain(unplaced).collect::<Vec<_>>(),
+        }))?;
     }
-    if !trouble.is_empty() {
-        return Err(Failure::Outside(trouble.join("\nhubferry: ")));
+    if !seen.trouble.is_empty() {
+        if asked.form == Form::Text {
+            tell_warnings(&problems);
+        }
+        return Err(Failure::Outside(seen.trouble.join("\nhubferry: ")));
+    }
+    if !problems.is_empty() {
+        return match asked.form {
+            Form::Text => Err(Failure::Problems(problems)),
+            Form::Json => Err(how_many(&problems)),
+        };
     }
     if asked.strict && !warnings.is_empty() {
         return Err(Failure::Usage(format!(
@@ -69,32 +109,91 @@ pub(crate) async fn check(inspected: Inspected, asked: Asked) -> Result<(), Fail
     Ok(())
 }
 
+/// What a check has seen.
+#[derive(Default)]
+struct Seen {
+    /// What is as it should be.
+    found: Vec<String>,
+    /// What does not answer, or refuses.
+    trouble: Vec<String>,
+    /// What mappings and portals do not agree on.
+    findings: Vec<Finding>,
+}
+
+/// Holds the mappings against what is pinned of their portals.
+fn pinned_schemas(
+    paths: &[PathBuf],
+    configuration: &Configuration,
+    seen: &mut Seen,
+) -> Result<(), Failure> {
+    for destination in configuration.destinations.iter().filter(|one| one.enabled) {
+        let read = pinned::read(paths, &destination.name);
+        let read = read.map_err(|error| Failure::Usage(error.to_string()))?;
+        if let Some(portal) = read {
+            seen.found.push(format!(
+                "schema of {}: portal {}, pinned {}",
+                destination.name, portal.portal_id, portal.read_at
+            ));
+            seen.findings.extend(fit::findings(destination, &portal));
+        }
+    }
+    Ok(())
+}
+
+/// A finding as a problem or a warning, with its place.
+fn place(
+    finding: Finding,
+    places: &Places,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Warning>,
+) {
+    let Finding {
+        is_error,
+        path,
+        message,
+    } = finding;
+    let place = places.find(&path);
+    if is_error {
+        problems.push(Problem {
+            fault: Fault::Mapping,
+            path,
+            message,
+            place,
+        });
+    } else {
+        warnings.push(Warning {
+            fault: Some(Fault::Mapping),
+            path,
+            message,
+            place,
+        });
+    }
+}
+
 /// For people the problems are the error; for programs they are the result, and the error says how many.
 fn refuse(problems: Vec<Problem>, warnings: &[Warning], form: Form) -> Result<(), Failure> {
     if form == Form::Text {
         return Err(Failure::Problems(problems));
     }
-    let listed: Vec<Value> = problems
-        .iter()
-        .map(|problem| {
-            let code = Some(problem.fault);
-            entry(
-                code,
-                problem.place.as_ref(),
-                &problem.path,
-                &problem.message,
-            )
-        })
-        .collect();
+    let listed: Vec<Value> = problems.iter().map(problem_json).collect();
     output::print_json(&json!({
         "ok": [],
         "warnings": warnings.iter().map(warning_json).collect::<Vec<_>>(),
         "problems": listed,
     }))?;
-    Err(Failure::Usage(format!(
+    Err(how_many(&problems))
+}
+
+fn how_many(problems: &[Problem]) -> Failure {
+    Failure::Usage(format!(
         "{} in the configuration",
         counted(size(problems.len()), "problem")
-    )))
+    ))
+}
+
+fn problem_json(problem: &Problem) -> Value {
+    let place = problem.place.as_ref();
+    entry(Some(problem.fault), place, &problem.path, &problem.message)
 }
 
 fn warning_json(warning: &Warning) -> Value {
@@ -135,7 +234,12 @@ fn shape(configuration: &Configuration) -> String {
     )
 }
 
-async fn live(configuration: &Configuration, found: &mut Vec<String>, trouble: &mut Vec<String>) {
+async fn live(configuration: &Configuration, seen: &mut Seen) {
+    let Seen {
+        found,
+        trouble,
+        findings,
+    } = seen;
     if let Some(kafka) = &configuration.kafka {
         let client = kafka_client(kafka);
         match reachable(&client, START_PATIENCE).await {
@@ -167,20 +271,64 @@ async fn live(configuration: &Configuration, found: &mut Vec<String>, trouble: &
             Err(error) => trouble.push(error.to_string()),
         }
     }
+    let mut pool = None;
     if let Some(redis) = &configuration.redis {
         match portals::redis(redis).await {
-            Ok(_) => found.push(format!("redis at {}", redis.shown())),
+            Ok(opened) => {
+                found.push(format!("redis at {}", redis.shown()));
+                pool = Some(opened);
+            }
             Err(failure) => trouble.push(failure.to_string()),
         }
     }
     for destination in configuration.destinations.iter().filter(|one| one.enabled) {
-        let asked = match portals::client(destination) {
-            Ok(client) => portals::ask(destination, &client, None).await,
-            Err(failure) => Err(failure),
-        };
-        match asked {
-            Ok(portal) => found.push(format!("destination {}: portal {portal}", destination.name)),
+        match account(configuration, destination, pool.as_ref()).await {
+            Ok(account) => {
+                found.push(format!(
+                    "destination {}: portal {}",
+                    destination.name, account.portal
+                ));
+                trouble.extend(account.lacking.iter().map(Lacks::line));
+                findings.extend(account.findings);
+            }
             Err(failure) => trouble.push(failure.to_string()),
         }
     }
+}
+
+/// What an account says of the mappings.
+struct Account {
+    portal: u64,
+    lacking: Vec<Lacks>,
+    findings: Vec<Finding>,
+}
+
+async fn account(
+    configuration: &Configuration,
+    destination: &Destination,
+    pool: Option<&Pool>,
+) -> Result<Account, Failure> {
+    let connected = portals::connect(configuration, destination, pool).await?;
+    let client = &connected.client;
+    if client.is_disconnected() {
+        return Err(portals::was_cut(destination));
+    }
+    let portal = portals::ask(destination, client, None).await?;
+    let stop = CancellationToken::new();
+    let lacking = scopes::compare(client, &scopes::needs(destination), &stop).await;
+    let lacking = lacking.map_err(|error| portals::outside(destination, &error.to_string()))?;
+    // Without its scopes the schema cannot be read, and they are what has to be said.
+    let findings = if lacking.is_empty() {
+        fit::findings(
+            destination,
+            &schema_command::live(destination, client).await?,
+        )
+    } else {
+        Vec::new()
+    };
+    Ok(Account {
+        portal,
+        lacking,
+        findings,
+    })
 }

@@ -7,10 +7,12 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::auth::{self, AuthArgs};
 use crate::config::{self, Loaded, Surroundings};
 use crate::exit::Failure;
 use crate::log::{self, Usual};
 use crate::output::{self, Form};
+use crate::schema_command::{self, SchemaArgs};
 use crate::workbench::{self, Tool};
 use crate::{check, demo, produce, run, sim};
 
@@ -66,6 +68,10 @@ enum Command {
     Produce(ProduceArgs),
     /// Check configuration and mappings; with --live, broker, Redis and token too
     Check(CheckArgs),
+    /// Sign in by OAuth, look at connections, renew, cut and connect them again
+    Auth(AuthArgs),
+    /// What the portal offers: types, properties, groups, ids, labels, lists, events; pin it, compare it
+    Schema(SchemaArgs),
     #[command(flatten)]
     Workbench(Tool),
     /// Serve the HubSpot simulator
@@ -217,7 +223,17 @@ fn dispatch(cli: Cli, around: &Surroundings) -> Result<(), Failure> {
             };
             named(&paths)?;
             let inspected = config::inspect(&paths, around);
-            run_to_end(Box::pin(check::check(inspected, asked)))
+            run_to_end(Box::pin(check::check(&paths, inspected, asked)))
+        }
+        Command::Auth(args) => {
+            log::start(Usual::Warn, around);
+            let loaded = load(&paths, around)?;
+            run_to_end(Box::pin(auth::auth(loaded, args, form)))
+        }
+        Command::Schema(args) => {
+            log::start(Usual::Warn, around);
+            let loaded = load(&paths, around)?;
+            run_to_end(Box::pin(schema_command::schema(&paths, loaded, args, form)))
         }
         Command::Workbench(tool) => {
             log::start(Usual::Warn, around);

@@ -10,15 +10,19 @@ pub mod config;
 pub mod exit;
 pub mod output;
 
+mod auth;
 mod check;
 mod demo;
 mod produce;
 mod run;
+mod schema_command;
 mod sim;
 mod workbench;
 
 mod intake;
 mod portals;
+mod seal;
+mod vault;
 mod worker;
 
 mod brake;

@@ -28,6 +28,23 @@ pub(crate) struct PinnedPortal {
     pub(crate) events: Vec<EventDefinition>,
     /// Lists.
     pub(crate) lists: Vec<PinnedList>,
+    /// Labels of the associations that mappings make.
+    #[serde(default)]
+    pub(crate) labels: Vec<PinnedLabel>,
+}
+
+/// One association label.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PinnedLabel {
+    /// The type of the record, by the name mappings use.
+    pub(crate) from: String,
+    /// The type of the other end.
+    pub(crate) to: String,
+    /// `CATEGORY:number`, as a mapping says it.
+    pub(crate) kind: String,
+    /// What people see; none for the plain association.
+    pub(crate) label: Option<String>,
 }
 
 /// One object type.

@@ -9,11 +9,13 @@ use deadpool_redis::{Pool, Runtime};
 use hubferry_delivery::{SchedulerSettings, Stats};
 use hubferry_hubspot::{Client, ClientSettings, ProbeError};
 use hubferry_limiter::{Ask, Class, LimitName, LimitSettings, Limiter, LimiterOptions, Scope};
-use hubferry_memory::{CredentialKey, LocalLimits, Memory, keep_portal, known_portal};
+use hubferry_memory::{LocalLimits, Memory, keep_portal, known_portal};
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::scopes::{self, Needs};
 use crate::config::{Configuration, Delivery, Destination, LimiterShape, Redis};
 use crate::exit::Failure;
+use crate::vault::{self, Cut, Keys};
 
 /// One enabled destination, ready to be worked for.
 pub(crate) struct Portal {
@@ -24,6 +26,10 @@ pub(crate) struct Portal {
     pub(crate) stats: Arc<Stats>,
     /// Calls in ten seconds.
     pub(crate) limit: NonZeroU32,
+    /// Whether somebody has cut the connection; where there is a Redis to say it.
+    pub(crate) cut: Option<Arc<Cut>>,
+    /// The scopes its mappings need.
+    pub(crate) needs: Vec<Needs>,
 }
 
 /// Whether HubSpot is asked before the first event.
@@ -52,7 +58,7 @@ pub(crate) async fn open(
     let mut limiters = BTreeMap::new();
     let mut portals = Vec::new();
     for destination in configuration.destinations.iter().filter(|one| one.enabled) {
-        let client = client(destination)?;
+        let Connected { client, cut } = connect(configuration, destination, redis).await?;
         let shared = redis.zip(configuration.redis.as_ref());
         let expected = match (destination.hubspot.portal_id, shared) {
             (Some(id), _) => Some(id),
@@ -71,12 +77,15 @@ pub(crate) async fn open(
         };
         // The question who the token belongs to is a call like any other. Only a portal that no worker has met before is
         // asked without a permit: its limiter has granted nothing yet.
-        if let Some(id) = expected {
+        if let Some(id) = expected
+            && !client.is_disconnected()
+        {
             permitted(&limiter_of(&id.to_string())?).await;
         }
-        let portal_id = match probe {
-            Probe::First => Some(ask(destination, &client, expected).await?),
-            Probe::Reachable => greet(destination, &client).await?,
+        let portal_id = match (client.is_disconnected(), probe) {
+            (true, _) => Some(expected.ok_or_else(|| was_cut(destination))?),
+            (false, Probe::First) => Some(ask(destination, &client, expected).await?),
+            (false, Probe::Reachable) => greet(destination, &client).await?,
         };
         let portal = portal_id.map_or_else(|| destination.name.clone(), |id| id.to_string());
         let limiter = limiter_of(&portal)?;
@@ -85,7 +94,8 @@ pub(crate) async fn open(
             permitted(&limiter).await;
         }
         if let (Some(id), Some((pool, redis))) = (portal_id, shared)
-            && let Err(error) = keep_portal(pool, &redis.prefix, &credential(destination), id).await
+            && let Err(error) =
+                keep_portal(pool, &redis.prefix, &vault::credential(destination), id).await
         {
             tracing::warn!(%error, "could not remember which portal the token belongs to");
         }
@@ -100,6 +110,8 @@ pub(crate) async fn open(
             memory: Arc::new(memory),
             stats: Arc::new(Stats::default()),
             limit: destination.hubspot.limits.ten_seconds,
+            cut: cut.map(Arc::new),
+            needs: scopes::needs(destination),
         });
     }
     Ok(portals)
@@ -116,21 +128,73 @@ pub(crate) fn scheduler_settings(delivery: &Delivery, seed: u64) -> SchedulerSet
     }
 }
 
-/// A client for one destination.
+/// A client, and the switch that cuts its connection where a fleet shares one.
+pub(crate) struct Connected {
+    pub(crate) client: Client,
+    pub(crate) cut: Option<Cut>,
+}
+
+/// A client for one destination, with the grant that the fleet shares. It sends nothing when somebody has cut the
+/// connection.
 ///
 /// # Errors
 ///
-/// When it cannot be made, for want of CA certificates above all.
-pub(crate) fn client(destination: &Destination) -> Result<Client, Failure> {
-    let hubspot = &destination.hubspot;
+/// When it cannot be made, for want of CA certificates above all, or Redis does not answer.
+pub(crate) async fn connect(
+    configuration: &Configuration,
+    destination: &Destination,
+    pool: Option<&Pool>,
+) -> Result<Connected, Failure> {
     let settings = ClientSettings {
+        tokens: vault::store(configuration, destination, pool).await?,
+        ..client_settings(destination)
+    };
+    let client = Client::new(settings).map_err(|error| outside(destination, &error.to_string()))?;
+    let cut = cut(configuration, destination, pool);
+    if let Some(cut) = &cut {
+        let state = cut.state().await;
+        if state
+            .map_err(|error| outside(destination, &error.to_string()))?
+            .is_some()
+        {
+            client.disconnect();
+        }
+    }
+    Ok(Connected { client, cut })
+}
+
+/// The switch that cuts the connection of a destination for the whole fleet.
+pub(crate) fn cut(
+    configuration: &Configuration,
+    destination: &Destination,
+    pool: Option<&Pool>,
+) -> Option<Cut> {
+    let (pool, redis) = pool.zip(configuration.redis.as_ref())?;
+    Some(Cut::new(pool.clone(), Keys::of(&redis.prefix, destination)))
+}
+
+/// What a client of a destination is made of, without what a fleet shares.
+pub(crate) fn client_settings(destination: &Destination) -> ClientSettings {
+    let hubspot = &destination.hubspot;
+    ClientSettings {
         base_url: hubspot.base_url.clone(),
         version: hubspot.version,
+        events_prefix: hubspot.events_prefix.clone(),
         timeout_single: hubspot.timeout_single,
         timeout_batch: hubspot.timeout_batch,
         ..ClientSettings::new(hubspot.auth.clone())
-    };
-    Client::new(settings).map_err(|error| outside(destination, &error.to_string()))
+    }
+}
+
+/// What is said when a connection was cut and is needed.
+pub(crate) fn was_cut(destination: &Destination) -> Failure {
+    let name = &destination.name;
+    outside(
+        destination,
+        &format!(
+            "the connection was cut by an operator; `hubferry auth reconnect --destination {name}` connects it again"
+        ),
+    )
 }
 
 /// The portal that a worker of the fleet has found behind these credentials.
@@ -139,20 +203,9 @@ async fn remembered(
     pool: &Pool,
     redis: &Redis,
 ) -> Result<Option<u64>, Failure> {
-    known_portal(pool, &redis.prefix, &credential(destination))
+    known_portal(pool, &redis.prefix, &vault::credential(destination))
         .await
         .map_err(|error| Failure::Outside(format!("could not ask redis: {error}; check redis.url")))
-}
-
-fn credential(destination: &Destination) -> CredentialKey {
-    match &destination.hubspot.auth {
-        hubferry_hubspot::Auth::Private(token) => CredentialKey::of(token.expose()),
-        hubferry_hubspot::Auth::OAuth {
-            client_id,
-            refresh_token,
-            ..
-        } => CredentialKey::of(&format!("{client_id} {}", refresh_token.expose())),
-    }
 }
 
 /// Asks HubSpot who the token belongs to, and compares it with the configuration. While HubSpot is in trouble, the portal
@@ -213,7 +266,7 @@ async fn permitted(limiter: &Limiter) {
     }
 }
 
-fn outside(destination: &Destination, message: &str) -> Failure {
+pub(crate) fn outside(destination: &Destination, message: &str) -> Failure {
     Failure::Outside(format!("destination {}: {message}", destination.name))
 }
 

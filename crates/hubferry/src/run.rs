@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin;
+use crate::auth::watch::Watches;
 use crate::brake::BrakeSettings;
 use crate::config::{self, Configuration, Intake as Bounds, Kafka, Loaded};
 use crate::exit::Failure;
@@ -93,12 +94,14 @@ pub(crate) async fn over_file(loaded: Loaded, asked: OverFile) -> Result<(), Fai
     } = prepared?;
     tell_warnings(&warnings);
     let watched = Watched::of(&portals);
+    let watches = Watches::of(&portals).cuts_alone();
     let around = around(configuration, portals, None, OnHold::End, signals);
     let ids = around.intake.mapping_ids().to_vec();
     let (board, shown) = watch::channel(Board::default());
     let progress = Progress::start(None, "ended");
     let working = work(around, Source::File(source), letters, board);
-    let outcome = with_progress(working, shown, &watched, progress).await?;
+    let working = with_progress(working, shown, &watched, progress);
+    let outcome = Box::pin(watches.beside(working)).await?;
     if !outcome.complete {
         return Err(interrupted());
     }
@@ -184,6 +187,7 @@ pub(crate) async fn over_kafka(loaded: Loaded) -> Result<(), Failure> {
     }
     let source = KafkaSource::connect(&settings).map_err(|error| outside(&error))?;
     let watched = Watched::of(&portals);
+    let watches = Watches::of(&portals);
     let sweep_every = links::sweep_every(&configuration);
     let input = configuration.input.clone();
     let (board, shown) = watch::channel(Board::default());
@@ -213,7 +217,7 @@ pub(crate) async fn over_kafka(loaded: Loaded) -> Result<(), Failure> {
     let admin = admin::start(&admin_settings, seen, closing.clone()).await?;
     tracing::info!(topics = ?kafka.topics, group = kafka.group, admin = %admin.address, "worker started");
     let working = work(around, Source::Kafka(source), letters, board);
-    let worked = Box::pin(beside(sweeper, working)).await;
+    let worked = Box::pin(watches.beside(beside(sweeper, working))).await;
     parking.cancel();
     closing.cancel();
     admin.ended().await;

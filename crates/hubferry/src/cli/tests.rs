@@ -23,6 +23,8 @@ fn the_help_names_every_command_with_examples() {
       run      Run the worker; with --input, carry the events of a file and end
       produce  Put NDJSON events on the topic, keyed by identity
       check    Check configuration and mappings; with --live, broker, Redis and token too
+      auth     Sign in by OAuth, look at connections, renew, cut and connect them again
+      schema   What the portal offers: types, properties, groups, ids, labels, lists, events; pin it, compare it
       eval     Evaluate mapping, trigger or payload cases: NDJSON on standard input, one answer a line
       try      Show what events would do: mappings, payloads, steps and calls; nothing is written
       test     Run the mapping tests (*.test.yaml) of folders; no network, no token

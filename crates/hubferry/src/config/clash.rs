@@ -68,7 +68,7 @@ impl Written {
 }
 
 /// The type of the records it writes, where no event decides that.
-fn object_of(action: ActionSlug, fields: &Map<String, Value>) -> Option<ObjectType> {
+pub(crate) fn object_of(action: ActionSlug, fields: &Map<String, Value>) -> Option<ObjectType> {
     let named = |value: Option<&Value>| value?.as_str().and_then(ObjectType::parse);
     match action {
         ActionSlug::UpsertContact => Some(ObjectType::contacts()),
@@ -79,7 +79,7 @@ fn object_of(action: ActionSlug, fields: &Map<String, Value>) -> Option<ObjectTy
     }
 }
 
-fn is_directive(members: &Map<String, Value>) -> bool {
+pub(crate) fn is_directive(members: &Map<String, Value>) -> bool {
     members
         .keys()
         .any(|key| key.starts_with('@') || key == ROOT_DIRECTIVE)

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hubferry_hubspot::{ApiVersion, Auth, BaseUrl, Secret};
+use hubferry_hubspot::{ApiVersion, Auth, BaseUrl, EventsPrefix, Secret};
 use serde_json::Value;
 
 use super::layers::{Secrets, Surroundings};
@@ -38,11 +38,13 @@ pub struct HubSpot {
     /// The set of paths.
     pub version: ApiVersion,
     /// The prefix of the events paths, when it differs from the version's.
-    pub events_prefix: Option<String>,
+    pub events_prefix: Option<EventsPrefix>,
     /// The portal this has to be; checked against the token.
     pub portal_id: Option<u64>,
     /// How calls are authorised.
     pub auth: Auth,
+    /// Where the refresh token of an OAuth app is kept, when it is a file; a sign-in without Redis writes it.
+    pub refresh_token_file: Option<PathBuf>,
     /// How long a call for a single record may take.
     pub timeout_single: Duration,
     /// How long a batch call may take.
@@ -179,14 +181,15 @@ fn hubspot(section: Section<'_>, around: &Surroundings) -> Option<HubSpot> {
             ],
         )
         .unwrap_or(ApiVersion::V2026_03);
-    let events_prefix = section.text("events_prefix");
+    let events_prefix = events_prefix(&section);
     let portal_id = section.number("portal_id");
     let timeouts = section.section("timeouts");
     let timeout_single = timeouts.duration("single", Duration::from_secs(10));
     let timeout_batch = timeouts.duration("batch", Duration::from_secs(30));
     timeouts.finish();
     let limits = limits(section.section("limits"));
-    let auth = if section.raw("auth").is_some() {
+    let section_auth = section.raw("auth");
+    let auth = if section_auth.is_some() {
         auth(section.section("auth"), around)
     } else {
         section.missing("auth", "{ kind: private_app, token_file: PATH }, with token_env: NAME instead, or { kind: oauth, … }");
@@ -198,6 +201,7 @@ fn hubspot(section: Section<'_>, around: &Surroundings) -> Option<HubSpot> {
         version,
         events_prefix,
         portal_id,
+        refresh_token_file: refresh_token_file(section_auth),
         auth: auth?,
         timeout_single,
         timeout_batch,
@@ -219,6 +223,24 @@ fn base_url(section: &Section<'_>) -> Option<BaseUrl> {
             None
         }
     }
+}
+
+fn events_prefix(section: &Section<'_>) -> Option<EventsPrefix> {
+    let text = section.text("events_prefix")?;
+    let parsed = EventsPrefix::parse(&text);
+    let refused = |error: &hubferry_hubspot::InvalidPrefix| {
+        let path = section.path_of("events_prefix");
+        section.problems().invalid(&path, error.to_string());
+    };
+    parsed.inspect_err(refused).ok()
+}
+
+/// The file of the refresh token, for a sign-in that writes it.
+fn refresh_token_file(auth: Option<&Value>) -> Option<PathBuf> {
+    let auth = auth?.as_object()?;
+    let is_oauth = auth.get("kind").and_then(Value::as_str) == Some("oauth");
+    let file = auth.get(REFRESH_TOKEN.file)?.as_str()?;
+    is_oauth.then(|| PathBuf::from(file))
 }
 
 fn limits(section: Section<'_>) -> Limits {
@@ -274,18 +296,42 @@ fn oauth(section: &Section<'_>, around: &Surroundings) -> Option<Auth> {
         env: "client_secret_env",
         inline: "client_secret",
     };
-    let refresh_token = SecretKeys {
-        file: "refresh_token_file",
-        env: "refresh_token_env",
-        inline: "refresh_token",
-    };
     let client_secret = secret(section, client_secret, around);
-    let refresh_token = secret(section, refresh_token, around);
+    let refresh_token = refresh_token(section, around);
     Some(Auth::OAuth {
         client_id: client_id?,
         client_secret: client_secret?,
         refresh_token: refresh_token?,
     })
+}
+
+const REFRESH_TOKEN: SecretKeys = SecretKeys {
+    file: "refresh_token_file",
+    env: "refresh_token_env",
+    inline: "refresh_token",
+};
+
+/// The refresh token; empty while nobody has signed in. It may stand in Redis alone, and its file appears with the first
+/// sign-in.
+fn refresh_token(section: &Section<'_>, around: &Surroundings) -> Option<Secret> {
+    let SecretKeys { file, env, inline } = REFRESH_TOKEN;
+    if [file, env, inline]
+        .iter()
+        .all(|key| section.raw(key).is_none())
+    {
+        return Some(Secret::new(""));
+    }
+    if let Some(path) = section.text(file)
+        && around.secrets == Secrets::Needed
+        && section.raw(env).is_none()
+        && section.raw(inline).is_none()
+        && !Path::new(&path).exists()
+    {
+        let message = format!("there is no {path} yet: `hubferry auth login` writes it");
+        section.problems().warn(&section.path_of(file), message);
+        return Some(Secret::new(""));
+    }
+    secret(section, REFRESH_TOKEN, around)
 }
 
 /// The three ways to name one secret.

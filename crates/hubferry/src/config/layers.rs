@@ -520,7 +520,7 @@ mod tests {
             ..Surroundings::default()
         };
         let root = join(documents, &around, &problems);
-        let (found, _) = problems.into_parts();
+        let (found, ..) = problems.into_parts();
         (root, found.iter().map(ToString::to_string).collect())
     }
 

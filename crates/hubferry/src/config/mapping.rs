@@ -35,6 +35,8 @@ pub struct MappingEntry {
     pub settings: ActionSettings,
     /// The properties it is known to write, whatever the event.
     pub(crate) written: Written,
+    /// Its fields as they were compiled: what is written, and the defaults where they are wanted.
+    pub(crate) named: Map<String, Value>,
 }
 
 /// Fields of exported mappings that have no effect here: batching is not an option.
@@ -136,6 +138,7 @@ fn mapping(section: Section<'_>, owner: Owner<'_>) -> Option<MappingEntry> {
         clean,
         settings,
         written: Written::by(action, &named),
+        named,
     })
 }
 

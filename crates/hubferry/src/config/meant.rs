@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hubferry_event::{Format, ReadLimits};
+use hubferry_hubspot::Auth;
 use hubferry_stream::GroupProtocol;
 use serde_json::{Map, Value};
 
@@ -15,6 +16,7 @@ use super::destination::{Destination, destinations};
 use super::layers::{Secrets, Surroundings};
 use super::problem::Problems;
 use super::section::Section;
+use crate::seal::{SealError, SealKey};
 
 /// A whole configuration, checked.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub struct Configuration {
     pub drain: Duration,
     /// The portals and their mappings; the disabled ones are here too.
     pub destinations: Vec<Destination>,
+    /// What seals the tokens that are kept in Redis.
+    pub(crate) seal_key: Option<SealKey>,
     /// A hash of what was written, secrets left out; it stands in dead letters.
     pub hash: String,
 }
@@ -184,8 +188,10 @@ pub(crate) fn mean(root: &Value, around: &Surroundings, problems: &Problems) -> 
         admin: admin(top.section("admin"), around),
         drain: top.duration("drain", Duration::from_secs(55)),
         destinations: destinations(top.raw("destinations"), around, problems),
+        seal_key: seal_key(top.section("secrets"), around),
         hash: super::hash::of(root),
     };
+    grants_have_a_place(&configuration, around, problems);
     later_sections(&top);
     top.finish();
     configuration
@@ -403,15 +409,83 @@ fn admin(section: Section<'_>, around: &Surroundings) -> Admin {
     Admin { listen, token }
 }
 
+/// `secrets`: the key that seals tokens at rest.
+fn seal_key(section: Section<'_>, around: &Surroundings) -> Option<SealKey> {
+    let (file, env) = (section.text("key_file"), section.text("key_env"));
+    let problems = section.problems();
+    section.finish();
+    if around.secrets == Secrets::Ignored {
+        return None;
+    }
+    let refuse = |key: &str, message: String| problems.invalid(&format!("secrets.{key}"), message);
+    let (key, bytes) = match (file, env) {
+        (None, None) => return None,
+        (Some(_), Some(_)) => {
+            refuse(
+                "key_file",
+                "give one of key_file and key_env, not both".to_owned(),
+            );
+            return None;
+        }
+        (Some(file), None) => {
+            let read = std::fs::read(&file);
+            let unread = |error: &std::io::Error| {
+                refuse("key_file", format!("could not read {file}: {error}"));
+            };
+            ("key_file", read.inspect_err(unread).ok()?)
+        }
+        (None, Some(name)) => {
+            let found = around.variables.get(&name);
+            if found.is_none() {
+                refuse(
+                    "key_env",
+                    format!("the environment variable {name} is not set"),
+                );
+            }
+            ("key_env", found?.as_bytes().to_vec())
+        }
+    };
+    let refused = |error: &SealError| refuse(key, error.to_string());
+    SealKey::parse(&bytes).inspect_err(refused).ok()
+}
+
+/// An OAuth grant is kept sealed in Redis, or in a file; it has to be one of them.
+fn grants_have_a_place(configuration: &Configuration, around: &Surroundings, problems: &Problems) {
+    if around.secrets == Secrets::Ignored {
+        return;
+    }
+    let enabled = configuration.destinations.iter().filter(|one| one.enabled);
+    for destination in enabled {
+        let Auth::OAuth { refresh_token, .. } = &destination.hubspot.auth else {
+            continue;
+        };
+        let name = &destination.name;
+        let has_key = configuration.seal_key.is_some();
+        if configuration.redis.is_some() && !has_key && problems.count() == 0 {
+            let message = format!(
+                "missing: the OAuth tokens of {name} are kept in redis, sealed with a key of 32 bytes (or key_env: NAME); `openssl rand -hex 32` makes one"
+            );
+            problems.invalid("secrets.key_file", message);
+            return;
+        }
+        let is_lost =
+            refresh_token.expose().is_empty() && destination.hubspot.refresh_token_file.is_none();
+        if configuration.redis.is_none() && is_lost {
+            let path = format!("destinations[{name}].hubspot.auth.refresh_token_file");
+            problems.invalid(
+                &path,
+                "missing: a file that `hubferry auth login` writes the refresh token to (or refresh_token_env: NAME), or redis to keep it in",
+            );
+        }
+    }
+}
+
 /// Sections of the documented configuration that this version does not act on yet.
 fn later_sections(top: &Section<'_>) {
-    for (name, keys) in [
-        (
-            "dead_letters",
-            &["compat_headers", "max_replays", "seal_key_file"][..],
-        ),
-        ("secrets", &["key_file", "key_env"][..]),
-    ] {
+    for (name, keys) in [(
+        "dead_letters",
+        &["compat_headers", "max_replays", "seal_key_file"][..],
+    )] {
         let section = top.section(name);
         for key in keys {
             section.later(key);

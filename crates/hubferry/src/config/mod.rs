@@ -15,6 +15,7 @@ mod units;
 
 use std::path::PathBuf;
 
+pub(crate) use clash::{is_directive, object_of};
 pub use destination::{Destination, HubSpot, Limits};
 pub(crate) use hash::hex;
 pub use layers::{Secrets, Surroundings};
@@ -46,6 +47,8 @@ pub struct Inspected {
     pub outcome: Result<Configuration, Vec<Problem>>,
     /// Things that work but should be known.
     pub warnings: Vec<Warning>,
+    /// Where everything is written, for what is found later.
+    pub(crate) places: Places,
 }
 
 /// Reads files or folders, later ones over earlier ones, then the environment.
@@ -86,7 +89,9 @@ pub fn load_text(text: &str, around: &Surroundings) -> Result<Loaded, Vec<Proble
 
 impl Inspected {
     fn into_loaded(self) -> Result<Loaded, Vec<Problem>> {
-        let Self { outcome, warnings } = self;
+        let Self {
+            outcome, warnings, ..
+        } = self;
         outcome.map(|configuration| Loaded {
             configuration,
             warnings,
@@ -102,12 +107,16 @@ fn finish(
     // An unreadable file makes everything after it look missing: its own problem is the one that helps.
     let unread = problems.count() > 0 && root.as_object().is_some_and(serde_json::Map::is_empty);
     let configuration = (!unread).then(|| meant::mean(root, around, &problems));
-    let (found, warnings) = problems.into_parts();
+    let (found, warnings, places) = problems.into_parts();
     let outcome = match configuration {
         Some(configuration) if found.is_empty() => Ok(configuration),
         _ => Err(found),
     };
-    Inspected { outcome, warnings }
+    Inspected {
+        outcome,
+        warnings,
+        places,
+    }
 }
 
 #[cfg(test)]

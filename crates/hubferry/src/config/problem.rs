@@ -144,8 +144,8 @@ impl Problems {
         self.found.borrow().len()
     }
 
-    /// The problems in the order they were found, and the warnings, each with its place.
-    pub(crate) fn into_parts(self) -> (Vec<Problem>, Vec<Warning>) {
+    /// The problems in the order they were found, and the warnings, each with its place; and the places.
+    pub(crate) fn into_parts(self) -> (Vec<Problem>, Vec<Warning>, Places) {
         let places = self.places.into_inner();
         let (mut found, mut warnings) = (self.found.into_inner(), self.warnings.into_inner());
         for problem in &mut found {
@@ -154,7 +154,7 @@ impl Problems {
         for warning in &mut warnings {
             warning.place = places.find(&warning.path);
         }
-        (found, warnings)
+        (found, warnings, places)
     }
 }
 

@@ -57,6 +57,10 @@ limiter:
   horizon: 2s                                 # how far ahead a call may be booked
   pacing_burst: 25%                           # the burst after idle time, as a share of the limit
 
+# What seals the OAuth tokens that the workers of a fleet share in Redis; private apps need none.
+secrets: {}
+  # key_file: /run/secrets/hubferry-key       # 32 bytes, as they are, in hexadecimal or base64; or key_env: NAME
+
 # /healthz, /readyz and /metrics.
 admin:
   listen: 127.0.0.1:9400
@@ -73,7 +77,7 @@ destinations:
       base_url: https://api.hubapi.com
       api_version: "2026-03"                  # 2026-03, 2026-09, or v3 for the legacy paths
       # portal_id: 123456                     # checked against the token
-      # events_prefix: /events/2026-03        # only when it differs from the version's
+      # events_prefix: events/2026-03         # where the paths of custom events begin, when not as the version has it
       auth:
         kind: private_app                     # or oauth, with client_id, client_secret_file and refresh_token_file
         token_file: /run/secrets/hubspot-token   # or token_env: NAME, or token: TEXT (`check` warns)

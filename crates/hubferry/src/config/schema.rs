@@ -47,9 +47,9 @@ pub fn schema() -> Value {
                 ("max_replays", later("How often one may be replayed.")),
                 ("seal_key_file", later("The key with which values are sealed.")),
             ], &[]),
-            "secrets": section("Keys for tokens at rest.", &[
-                ("key_file", later("A file with the key.")),
-                ("key_env", later("A variable with the key.")),
+            "secrets": section("The key that seals OAuth tokens in Redis; needed there, and only there.", &[
+                ("key_file", text("A file with the key: 32 bytes, as they are, as 64 hexadecimal digits or in base64.", None)),
+                ("key_env", text("A variable with the key.", None)),
             ], &[]),
             "limiter": section("The shape of the limiter's windows; the limits themselves stand with each portal.", &[
                 ("slot", duration("The width of a slot.", "100ms")),

@@ -306,6 +306,90 @@ fn a_documented_key_of_a_later_version_is_a_warning() {
     assert!(warnings(&loaded).contains(&warning));
 }
 
+/// The minimal configuration with an OAuth app, where `auth` goes on.
+fn with_app(auth: &str, secrets: &str) -> String {
+    let app = format!("{{ kind: oauth, client_id: a, client_secret: s{auth} }}");
+    MINIMAL
+        .replacen("{ kind: private_app, token: t }", &app, 1)
+        .replacen("redis:", &format!("{secrets}redis:"), 1)
+}
+
+#[test]
+fn a_grant_in_redis_needs_a_key_and_a_private_app_needs_none() {
+    let lines = |text: &str| -> Vec<String> {
+        match load_text(text, &around(&[("KEY", &"ab".repeat(32)), ("SHORT", "x")])) {
+            Ok(loaded) => {
+                assert!(loaded.configuration.redis.is_some());
+                Vec::new()
+            }
+            Err(problems) => problems.iter().map(ToString::to_string).collect(),
+        }
+    };
+    let missing = "config_invalid: secrets.key_file: missing: the OAuth tokens of acme are kept in redis, sealed with a key of 32 bytes (or key_env: NAME); `openssl rand -hex 32` makes one";
+    assert_eq!(lines(&with_app("", "")), [missing]);
+    for (secrets, expected) in [
+        ("secrets: { key_env: KEY }\n", None),
+        (
+            "secrets: { key_env: SHORT }\n",
+            Some(
+                "config_invalid: secrets.key_env: a key has 32 bytes, as they are, as 64 hexadecimal digits or in base64; `openssl rand -hex 32` makes one",
+            ),
+        ),
+        (
+            "secrets: { key_env: NOBODY }\n",
+            Some("config_invalid: secrets.key_env: the environment variable NOBODY is not set"),
+        ),
+        (
+            "secrets: { key_env: KEY, key_file: f }\n",
+            Some("config_invalid: secrets.key_file: give one of key_file and key_env, not both"),
+        ),
+    ] {
+        let expected: Vec<&str> = expected.into_iter().collect();
+        assert_eq!(lines(&with_app("", secrets)), expected, "{secrets}");
+    }
+    assert_eq!(lines(MINIMAL), Vec::<String>::new());
+}
+
+#[test]
+fn a_refresh_token_may_come_later_when_there_is_a_place_for_it() {
+    let without_redis = |auth: &str| {
+        with_app(auth, "").replacen("redis: { url: \"redis://localhost:6379\" }\n", "", 1)
+    };
+    let refused = load_text(&without_redis(""), &around(&[])).unwrap_err();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert_eq!(
+        refused[0].path,
+        "destinations[acme].hubspot.auth.refresh_token_file"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("refresh");
+    let loaded = loaded(&without_redis(&format!(
+        ", refresh_token_file: {}",
+        file.display()
+    )));
+    let warned = format!(
+        "there is no {} yet: `hubferry auth login` writes it",
+        file.display()
+    );
+    assert!(warnings(&loaded).iter().any(|line| line.ends_with(&warned)));
+    let hubspot = &loaded.configuration.destinations[0].hubspot;
+    assert_eq!(hubspot.refresh_token_file, Some(file));
+}
+
+#[test]
+fn the_prefix_of_events_is_a_path() {
+    let with = |prefix: &str| {
+        let hubspot = format!("hubspot: {{ events_prefix: '{prefix}', auth:");
+        MINIMAL.replacen("hubspot: { auth:", &hubspot, 1)
+    };
+    let loaded = loaded(&with("/events/custom/2026-03/"));
+    let prefix = &loaded.configuration.destinations[0].hubspot.events_prefix;
+    let prefix = prefix.as_ref().map(hubferry_hubspot::EventsPrefix::as_str);
+    assert_eq!(prefix, Some("events/custom/2026-03"));
+    let refused = load_text(&with("events//x"), &around(&[])).unwrap_err();
+    assert_eq!(refused[0].path, "destinations[acme].hubspot.events_prefix");
+}
+
 #[test]
 fn remembering_deliveries_has_a_window_or_is_off() {
     for (written, window) in [
