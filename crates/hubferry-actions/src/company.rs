@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use hubferry_event::{Event, IdentityKey};
+use hubferry_event::{Event, IdentityKey, Json};
 use hubferry_mapping::{FieldSchema, Schema};
 use serde_json::{Map, Value, json};
 
@@ -228,7 +228,7 @@ fn person_of(event: &Event) -> Person {
         .filter(|key| matches!(key, IdentityKey::User(_) | IdentityKey::Anonymous(_)))
         .cloned()
         .collect();
-    let root = event.root();
+    let root = event.json();
     let email = text_at(root, &["context", "traits", "email"])
         .or_else(|| text_at(root, &["traits", "email"]));
     if let Some(email) = email {
@@ -237,7 +237,7 @@ fn person_of(event: &Event) -> Person {
     person
 }
 
-fn text_at<'a>(root: &'a Value, path: &[&str]) -> Option<&'a str> {
+fn text_at<'a>(root: Json<'a>, path: &[&str]) -> Option<&'a str> {
     let value = path.iter().try_fold(root, |value, key| value.get(key))?;
     value
         .as_str()

@@ -118,11 +118,11 @@ impl Lanes {
     }
 }
 
-/// The keys by which order is kept: those that name a person, else the first.
+/// The keys by which order is kept: those that name a person, else those of the company or row.
 fn ordering_keys(keys: &IdentityKeys) -> SmallVec<[&IdentityKey; 3]> {
     let people: SmallVec<[&IdentityKey; 3]> = keys.iter().filter(|k| k.is_person()).collect();
     if people.is_empty() {
-        keys.iter().take(1).collect()
+        keys.iter().collect()
     } else {
         people
     }
@@ -184,6 +184,19 @@ mod tests {
         let nobody: IdentityKeys = [IdentityKey::Group("acme".into())].into_iter().collect();
         assert!(lanes.enter(&nobody).1);
         assert!(!lanes.enter(&nobody).1);
+        let named = |group: &str| -> IdentityKeys {
+            [
+                IdentityKey::Group(group.into()),
+                IdentityKey::Domain("acme.io".into()),
+            ]
+            .into_iter()
+            .collect()
+        };
+        assert!(lanes.enter(&named("a")).1);
+        assert!(
+            !lanes.enter(&named("b")).1,
+            "the same company by its domain"
+        );
     }
 
     proptest! {

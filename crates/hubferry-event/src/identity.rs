@@ -23,6 +23,9 @@ pub enum IdentityKey {
     Email(Box<str>),
     /// `groupId`, else `context.groupId`.
     Group(Box<str>),
+    /// The host of a group's website, `traits.website`, by which HubSpot knows a company. It keeps
+    /// order, and is never the canonical key.
+    Domain(Box<str>),
     /// `properties.__segment_id` of a warehouse row.
     Row(Box<str>),
 }
@@ -32,9 +35,12 @@ impl IdentityKey {
     #[must_use]
     pub fn expose(&self) -> &str {
         match self {
-            Self::User(v) | Self::Anonymous(v) | Self::Email(v) | Self::Group(v) | Self::Row(v) => {
-                v
-            }
+            Self::User(v)
+            | Self::Anonymous(v)
+            | Self::Email(v)
+            | Self::Group(v)
+            | Self::Domain(v)
+            | Self::Row(v) => v,
         }
     }
 
@@ -52,6 +58,7 @@ impl fmt::Debug for IdentityKey {
             Self::Anonymous(_) => "Anonymous",
             Self::Email(_) => "Email",
             Self::Group(_) => "Group",
+            Self::Domain(_) => "Domain",
             Self::Row(_) => "Row",
         };
         write!(f, "{kind}(***)")
@@ -61,7 +68,8 @@ impl fmt::Debug for IdentityKey {
 /// All identity keys of one event, most authoritative first: the canonical identity is the first.
 pub type IdentityKeys = SmallVec<[IdentityKey; 3]>;
 
-/// Collects the keys an event carries, each once. An alias' `previousId` comes last: it never is the canonical one.
+/// Collects the keys an event carries, each once. An alias' `previousId` and a group's domain come last: they never are
+/// the canonical one.
 pub(crate) fn derive_keys(event: Json<'_>, kind: EventType) -> IdentityKeys {
     let [traits, properties, context] =
         ["traits", "properties", "context"].map(|name| event.get(name));
@@ -84,16 +92,33 @@ pub(crate) fn derive_keys(event: Json<'_>, kind: EventType) -> IdentityKeys {
             keys.push(key);
         }
     }
-    let previous = (kind == EventType::Alias && !keys.is_empty())
-        .then(|| key(Some(event), "previousId"))
-        .flatten()
-        .map(|text| IdentityKey::User(text.into()));
-    if let Some(previous) = previous
-        && !keys.contains(&previous)
+    let further = match kind {
+        EventType::Alias => {
+            key(Some(event), "previousId").map(|text| IdentityKey::User(text.into()))
+        }
+        EventType::Group => key(traits, "website")
+            .and_then(|text| host(&text))
+            .map(IdentityKey::Domain),
+        _ => None,
+    };
+    if let Some(further) = further
+        && !keys.is_empty()
+        && !keys.contains(&further)
     {
-        keys.push(previous);
+        keys.push(further);
     }
     keys
+}
+
+/// The host of a URL or a bare domain: lower case, without user, port and `www.`.
+fn host(website: &str) -> Option<Box<str>> {
+    let rest = website.split_once("://").map_or(website, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = host.split_once(':').map_or(host, |(host, _)| host);
+    let host = host.trim().to_lowercase();
+    let bare = host.strip_prefix("www.").unwrap_or(&host);
+    (!bare.is_empty()).then(|| bare.into())
 }
 
 fn key<'a>(holder: Option<Json<'a>>, name: &str) -> Option<Cow<'a, str>> {

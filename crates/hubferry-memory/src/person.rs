@@ -37,7 +37,7 @@ fn kind(key: &IdentityKey) -> Option<u8> {
         IdentityKey::User(_) => Some(1),
         IdentityKey::Anonymous(_) => Some(2),
         IdentityKey::Email(_) => Some(3),
-        IdentityKey::Group(_) | IdentityKey::Row(_) => None,
+        IdentityKey::Group(_) | IdentityKey::Domain(_) | IdentityKey::Row(_) => None,
     }
 }
 

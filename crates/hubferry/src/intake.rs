@@ -197,7 +197,7 @@ impl Intake {
             }
             let mut plans = Vec::new();
             for active in &portal.mappings {
-                if !active.trigger.matches(event.root()) {
+                if !active.trigger.matches(event) {
                     continue;
                 }
                 let key = DeliveryKey::new(&portal.key, &active.id, &message_id);
@@ -301,7 +301,7 @@ impl Active {
     }
 
     fn payload(&self, event: &Event) -> Result<Map<String, Value>, Closing> {
-        match self.fields.resolve(event.root()) {
+        match self.fields.resolve(event) {
             Ok(Some(Value::Object(payload))) => Ok(payload),
             Ok(None) => Ok(Map::new()),
             Ok(Some(_)) => Err(mapping_failed("the mapping gives no object".to_owned())),

@@ -19,6 +19,9 @@ fn email(text: &str) -> IdentityKey {
 fn group(text: &str) -> IdentityKey {
     IdentityKey::Group(text.into())
 }
+fn domain(text: &str) -> IdentityKey {
+    IdentityKey::Domain(text.into())
+}
 fn row(text: &str) -> IdentityKey {
     IdentityKey::Row(text.into())
 }
@@ -62,6 +65,26 @@ fn keys_are_found_and_the_canonical_one_is_first() {
         (
             json!({"type": "group", "groupId": "", "context": {"groupId": "h"}}),
             vec![group("h")],
+        ),
+        (
+            json!({"type": "group", "groupId": "g", "traits": {"website": "https://www.Acme.io:8080/x?y"}}),
+            vec![group("g"), domain("acme.io")],
+        ),
+        (
+            json!({"type": "group", "userId": "u", "groupId": "g", "traits": {"website": "acme.io"}}),
+            vec![user("u"), group("g"), domain("acme.io")],
+        ),
+        (
+            json!({"type": "group", "traits": {"website": "acme.io"}}),
+            vec![],
+        ),
+        (
+            json!({"type": "group", "groupId": "g", "traits": {"website": "https://"}}),
+            vec![group("g")],
+        ),
+        (
+            json!({"type": "identify", "userId": "u", "traits": {"website": "acme.io"}}),
+            vec![user("u")],
         ),
         (
             json!({"type": "track", "properties": {"__segment_id": "17"}}),

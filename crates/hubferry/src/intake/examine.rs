@@ -133,7 +133,7 @@ impl Intake {
 
 impl Active {
     fn look_at(&self, event: &Event, time: EventTime, key: &DeliveryKey) -> Look {
-        match self.trigger.explain(event.root()) {
+        match self.trigger.explain(event) {
             Some(because) => Look::NotFired(because),
             None => Look::Fired(Box::new(self.attempt(event, time, key))),
         }
