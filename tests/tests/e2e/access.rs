@@ -1,11 +1,14 @@
-//! OAuth: a refresh token becomes access tokens, again and again, and a bad one is named.
+//! OAuth: a refresh token becomes access tokens, again and again, and a bad one is named; a fleet shares one grant, and is
+//! cut from the portal and connected again as one.
 
-use anyhow::Result;
-use hubferry_tests::Config;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+use hubferry_tests::{Config, Worker, eventually};
 use serde_json::{Value, json};
 
 use crate::file::{counts, number};
-use crate::scene::Scene;
+use crate::scene::{PATIENCE, Scene, Stream};
 
 const LIFE_SECONDS: u64 = 3;
 /// The burst at the start takes 25 calls; the rest comes at ten calls a second.
@@ -64,6 +67,187 @@ async fn a_refresh_token_that_is_not_accepted_ends_a_file_with_one_line() -> Res
     assert_eq!(named.count(), 1, "{finished:?}");
     for secret in ["refresh-2", "app-secret"] {
         assert!(!finished.stderr.contains(secret), "{finished:?}");
+    }
+    Ok(())
+}
+
+/// What seals the tokens of a fleet.
+fn key(folder: &Path) -> Result<PathBuf> {
+    let path = folder.join("key");
+    std::fs::write(&path, "0123456789abcdef".repeat(4))?;
+    Ok(path)
+}
+
+/// A portal with an app whose tokens live as long as HubSpot's.
+async fn with_lasting_app() -> Result<Scene> {
+    let app = json!({"client_id": "app-1", "client_secret": "app-secret", "refresh_token": "refresh-1", "token_life_seconds": 1_800});
+    Scene::special(&json!({"oauth": app})).await
+}
+
+fn sharing(scene: &Scene) -> Result<Config> {
+    let key = json!(key(scene.folder())?);
+    Ok(connected(scene, "refresh-1").set("/secrets/key_file", key))
+}
+
+async fn refreshes(scene: &Scene) -> Result<u64> {
+    let seen: Value = scene.sim.look("oauth").await?;
+    ensure!(seen["refused_refreshes"] == 0, "{seen}");
+    Ok(seen["refreshes"].as_u64().unwrap_or_default())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_ends_in_the_middle_costs_a_fleet_of_three_one_refresh_and_no_event()
+-> Result<()> {
+    const FIRST: u32 = 600;
+    const ALL: u32 = 4_000;
+    let scene = with_lasting_app().await?;
+    let stream = Stream::new(&scene.services, "grant", 6).await?;
+    let config = stream.config(sharing(&scene)?, scene.folder())?;
+    let mut workers = Vec::new();
+    for name in ["one", "two", "three"] {
+        workers.push(Worker::start(
+            &scene.hubferry(),
+            &config,
+            scene.folder(),
+            name,
+        )?);
+    }
+    for worker in &workers {
+        worker.admin().await?;
+    }
+    let events = people(ALL);
+    let (first, rest) = events.split_at(FIRST as usize);
+    stream.produce(first).await?;
+    stream.until_committed(i64::from(FIRST)).await?;
+    assert_eq!(
+        refreshes(&scene).await?,
+        1,
+        "three workers share the first token"
+    );
+
+    stream.produce(rest).await?;
+    let expire = format!("{}/sim/oauth/expire", scene.sim.base_url());
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    http.post(expire).send().await?.error_for_status()?;
+    stream.until_committed(i64::from(ALL)).await?;
+    assert_eq!(
+        refreshes(&scene).await?,
+        2,
+        "one of them renewed it for all"
+    );
+    assert_eq!(scene.sim.portal().await?.contacts.len(), events.len());
+    let letters = stream.kafka.read_all(&stream.dead_letters).await?;
+    assert!(letters.is_empty(), "{letters:?}");
+    // What lies in Redis opens nothing for whoever reads it.
+    let keys = stream.redis.keys().await?;
+    assert!(keys.iter().any(|key| key.contains(":token:")), "{keys:?}");
+    for worker in workers {
+        let (code, said) = worker.stop(PATIENCE).await?;
+        ensure!(code == Some(0), "{said}");
+        for secret in ["refresh-1", "app-secret", "sim-access"] {
+            assert!(!said.contains(secret), "{said}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_processes_that_need_a_token_at_once_make_one_refresh() -> Result<()> {
+    let scene = with_lasting_app().await?;
+    let redis = scene.services.redis("twenty");
+    let config = sharing(&scene)?
+        .redis(&redis)
+        .write(scene.folder(), "twenty")?;
+    let config = config.to_string_lossy().into_owned();
+    let mut asked = Vec::new();
+    for number in 0..20 {
+        let arguments = ["auth", "status", "--config", &config, "--output", "json"];
+        let mut command = scene.hubferry().command(&arguments);
+        let name = format!("status-{number}");
+        asked.push(hubferry_tests::Process::start(
+            &mut command,
+            scene.folder(),
+            &name,
+        )?);
+    }
+    for process in &mut asked {
+        let status = process.ended(PATIENCE).await?;
+        ensure!(status.code() == Some(0), "{}", process.stderr());
+        let said: Value = serde_json::from_str(&process.stdout())?;
+        assert_eq!(said["connections"][0]["connection"], "connected", "{said}");
+    }
+    assert_eq!(refreshes(&scene).await?, 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fleet_that_is_cut_sends_nothing_more_and_goes_on_when_it_is_connected() -> Result<()> {
+    let scene = Scene::new().await?;
+    let stream = Stream::new(&scene.services, "cut", 4).await?;
+    let config = stream.config(
+        scene.config().with_people_and_companies(&[]),
+        scene.folder(),
+    )?;
+    let path = config.to_string_lossy().into_owned();
+    let auth = |word: &'static str| {
+        let arguments = ["auth", word, "--config", &path, "--output", "json"];
+        let mut command = scene.hubferry().command(&arguments);
+        let process = hubferry_tests::Process::start(&mut command, scene.folder(), word);
+        async move {
+            let mut process = process?;
+            let status = process.ended(PATIENCE).await?;
+            ensure!(status.code() == Some(0), "{}", process.stderr());
+            let said: Value = serde_json::from_str(&process.stdout())?;
+            Ok::<Value, anyhow::Error>(said)
+        }
+    };
+    let mut workers = Vec::new();
+    for name in ["one", "two"] {
+        workers.push(Worker::start(
+            &scene.hubferry(),
+            &config,
+            scene.folder(),
+            name,
+        )?);
+    }
+    let mut admins = Vec::new();
+    for worker in &workers {
+        admins.push(worker.admin().await?);
+    }
+    let events = people(9_000);
+    stream.produce(&events[..6_000]).await?;
+    stream.until_committed(500).await?;
+
+    let said = auth("disconnect").await?;
+    assert_eq!(said["workers"], 2, "{said}");
+    let calls = scene.sim.calls().await?.len();
+    stream.produce(&events[6_000..]).await?;
+    for admin in &admins {
+        eventually("the worker says that it holds", PATIENCE, || async {
+            match admin.get("/readyz").await {
+                Ok((_, body)) if body.contains("paused (auth)") => Ok(()),
+                Ok((status, body)) => Err(format!("{status} {body}")),
+                Err(error) => Err(error),
+            }
+        })
+        .await?;
+    }
+    // One that starts now finds the portal in Redis and asks HubSpot nothing.
+    let late = Worker::start(&scene.hubferry(), &config, scene.folder(), "late")?;
+    late.admin().await?;
+    workers.push(late);
+    assert_eq!(scene.sim.calls().await?.len(), calls, "calls after the cut");
+    let committed = stream.committed().await?;
+    assert!(committed < 9_000, "{committed}");
+
+    auth("reconnect").await?;
+    stream.until_committed(9_000).await?;
+    assert_eq!(scene.sim.portal().await?.contacts.len(), events.len());
+    let letters = stream.kafka.read_all(&stream.dead_letters).await?;
+    assert!(letters.is_empty(), "{letters:?}");
+    for worker in workers {
+        let (code, said) = worker.stop(PATIENCE).await?;
+        ensure!(code == Some(0), "{said}");
     }
     Ok(())
 }

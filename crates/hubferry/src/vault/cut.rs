@@ -4,6 +4,7 @@
 //! so that whoever cuts can wait until all have.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool_redis::Pool;
@@ -28,6 +29,8 @@ pub(crate) struct Cut {
     keys: Keys,
     /// Tells this process from others.
     own: String,
+    /// What the client does already.
+    followed: Mutex<String>,
 }
 
 /// A connection that was cut.
@@ -65,6 +68,7 @@ impl Cut {
             pool,
             keys,
             own: hex(&rand::random::<[u8; 8]>()),
+            followed: Mutex::default(),
         }
     }
 
@@ -95,8 +99,13 @@ impl Cut {
         self.say_seen(state.as_ref()).await
     }
 
+    /// Says what was seen the time before: a call that was just about to leave when the client was stopped has left by now.
     async fn say_seen(&self, state: Option<&CutState>) -> Result<(), StoreError> {
-        let seen = state.map_or("", |state| &state.id);
+        let now_seen = state.map_or_else(String::new, |state| state.id.clone());
+        let seen = {
+            let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *followed, now_seen)
+        };
         let (now, life) = (now_ms(), GONE_AFTER_MS.saturating_mul(6));
         in_time(async {
             let mut connection = connection(&self.pool).await?;
