@@ -349,9 +349,9 @@ impl Bucket {
         }
     }
 
-    /// What replay and backfill leave: a twentieth more than live work used lately, and those who wait.
+    /// What replay and backfill leave: a little more than live work used lately, and those who wait.
     pub(crate) fn reserve(&self, now: u64, all: u64, waiting: u64) -> u64 {
         let live = self.used_by(now, Class::Live);
-        (live * 21 / 20 + waiting).clamp(all / 10, all * 9 / 10)
+        (live * 26 / 25 + waiting).clamp(all / 10, all * 9 / 10)
     }
 }

@@ -139,6 +139,10 @@ fn stand(
     let Some(line) = request.class.line() else {
         return at;
     };
+    // What only fills comes back as soon as there may be room: it cannot book ahead, so there is nothing to be late for.
+    if request.in_turn && request.class.is_filler() {
+        return at;
+    }
     let place = if request.in_turn {
         let turns = asked.iter().map(|limit| buckets[*limit].turn[line]);
         at.max(turns.max().unwrap_or(0))

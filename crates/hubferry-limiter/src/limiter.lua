@@ -400,7 +400,7 @@ local function prepare(r, s, class, waits)
 end
 
 local function reserve(r, s, waits)
-  return clamp(floor(used_by(r, s, LIVE) * 21 / 20) + waits, floor(s.all / 10), floor(s.all * 9 / 10))
+  return clamp(floor(used_by(r, s, LIVE) * 26 / 25) + waits, floor(s.all / 10), floor(s.all * 9 / 10))
 end
 
 local function own_room(r, s, class, waits)
@@ -625,7 +625,7 @@ local function book_all(class, cost, lead, wanted, in_turn, waits)
   if at > latest or is_behind then
     for i = 1, asked do refused(limits[i], class) end
     local place = at
-    if stands then
+    if stands and not (in_turn and is_filler(class)) then
       place = max(at, in_turn and turns or line)
       for i = 1, asked do limits[i][in_turn and turn or stands] = place + wanted * limits[i].every end
     end

@@ -389,7 +389,7 @@ fn classes_keep_their_ceilings() {
 }
 
 #[test]
-fn replay_leaves_what_live_work_used_lately_and_a_twentieth_more() {
+fn replay_leaves_what_live_work_used_lately_and_a_little_more() {
     // What fills gets an eighth of the burst.
     let wide = Rule {
         burst: 800,
