@@ -239,6 +239,7 @@ impl Rehearsal {
 fn fired(attempt: Attempt) -> (FiredReport, Option<hubferry_actions::Plan>) {
     let mut notes: Vec<String> = attempt.notes.iter().map(said).collect();
     notes.extend(left_out(&attempt));
+    notes.extend(attempt.decided.iter().map(ToString::to_string));
     let (plan, ending) = match attempt.plan {
         Ok(plan) => (Some(plan), None),
         Err(closing) => (None, Some(closing)),

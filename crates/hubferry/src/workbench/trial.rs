@@ -192,7 +192,7 @@ impl Sums {
         }
         page.push_str(&paint.text(
             Tone::Dim,
-            "Tried against an empty portal that accepts everything; nothing was written.",
+            "Tried against a portal without records, with the schema pinned beside the configuration where there is one; nothing was written.",
         ));
         page.push('\n');
         page
@@ -276,7 +276,7 @@ fn notes(fired: &FiredReport) -> Vec<String> {
             format!("{}: left out; it is {reason}", property.as_str())
         }
         Note::WaitingLink => "the association waits for its contact".to_owned(),
-        Note::MissingTarget => "no association: there is no such contact".to_owned(),
+        Note::MissingTarget => "an association was left out: there is no such record".to_owned(),
     });
     fired.notes.iter().cloned().chain(ended).collect()
 }
