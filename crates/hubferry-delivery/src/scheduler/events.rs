@@ -244,6 +244,8 @@ impl Scheduler {
             record,
         });
         if let Some(state) = self.events.get_mut(&delivery.event) {
+            // One that joined an earlier event's step may end before the turn of its own event.
+            state.waiting.retain(|waiting| *waiting != slot);
             state.open -= 1;
             if state.open == 0 && self.lanes.runs(delivery.event) {
                 self.leave(delivery.event);

@@ -72,6 +72,10 @@ impl Scheduler {
         };
         let parts = std::mem::take(&mut work.parts);
         let before = parts.len();
+        if before == 0 {
+            // A target with nothing but its id: there is no value that could be left out or changed.
+            return self.record_dies(step, &rejection, now);
+        }
         let parts = self.fit_again(parts, &rejection, now);
         let refitted = parts.len() < before;
         let is_named = |part: &Part| {

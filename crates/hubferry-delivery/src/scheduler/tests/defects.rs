@@ -4,7 +4,7 @@ use hubferry_actions::{
     LinkChange, ObjectProperties, OnMissingContact, PropertyInfo, PropertyName, UnknownProperty,
     ValueKind, WhenMissing,
 };
-use hubferry_hubspot::{Cause, Hold, HoldScope, Outcome, StepId};
+use hubferry_hubspot::{Cause, ErrorClass, Hold, HoldScope, Outcome, Request, StepId};
 
 use super::objects::{
     added, deliver, deliver_with, label, link, member, object, occurrence, only, searched, tie,
@@ -705,6 +705,24 @@ fn b4_occurrences_of_all_definitions_share_a_call() {
 }
 
 #[test]
+fn b8_a_contact_and_an_occurrence_of_one_event_both_arrive_once() {
+    let mut driver = driver();
+    driver.portal.put_definition("seen", &[]);
+    for n in 0..60u64 {
+        let person = format!("p{}", n % 3);
+        let time = i64::try_from(n).unwrap();
+        let seen = occurrence("seen", &person, &n.to_string(), &[]);
+        let mut both = identify(n, &person, time, &[("city", "Paris")]);
+        both.deliveries
+            .extend(track(100 + n, &person, seen).deliveries);
+        driver.admit(both);
+    }
+    driver.run();
+    assert_eq!(driver.endings.len(), 120);
+    assert_eq!(driver.portal.occurrences.len(), 60);
+}
+
+#[test]
 fn b10_a_missing_scope_holds_the_mapping_and_ends_nothing() {
     let mut driver = driver();
     driver.admit(track(1, "ada", occurrence("seen", "ada", "1", &[])));
@@ -794,6 +812,27 @@ fn e21_a_definition_that_was_deleted_is_noticed_at_the_first_refusal() {
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The schema in general
+
+#[test]
+fn o36_a_target_that_cannot_be_made_costs_the_association_alone() {
+    let mut driver = driver();
+    driver.admit(deliver(
+        1,
+        1,
+        with_links(object("pets", "rex", &[]), vec![tie("owners", "ada", 5)]),
+    ));
+    let needs_more = super::super::verdicts::plain(Code::HubspotRejected, ErrorClass::Input);
+    answer_or_wait(&mut driver, |call| match call {
+        Request::Upsert { object, .. } if object.as_str() == "owners" => {
+            Some(Outcome::Rejected(needs_more.clone()))
+        }
+        _ => None,
+    });
+    driver.run();
+    assert_eq!(driver.death(1), (Code::HubspotRejected, Stage::Association));
+    assert_eq!(driver.portal.called("pets/batch/upsert"), 1);
+    assert_eq!(driver.portal.called("owners/batch/upsert"), 0);
+}
 
 #[test]
 fn a_schema_that_may_not_be_read_is_done_without() {
