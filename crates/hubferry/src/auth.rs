@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use deadpool_redis::Pool;
-use hubferry_hubspot::{Auth, StoreError, StoredGrant, TokenStore};
+use hubferry_hubspot::{Auth, Secret, StoreError, StoredGrant, TokenStore};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -195,13 +195,7 @@ async fn refresh(
     let loaded = store.load().await;
     let loaded = loaded.map_err(|error| unkept(destination, &error))?;
     if loaded.is_some() {
-        let without_access = |old: Option<StoredGrant>| {
-            let mut grant =
-                old.unwrap_or_else(|| StoredGrant::new(hubferry_hubspot::Secret::new("")));
-            grant.access = None;
-            grant
-        };
-        vault::change(&*store, without_access)
+        vault::change(&*store, |old| due(old.unwrap_or_else(no_grant)))
             .await
             .map_err(|error| unkept(destination, &error))?;
     } else if configured(destination).is_none() {
@@ -214,6 +208,14 @@ async fn refresh(
         .token_info()
         .await
         .map_err(|error| outside(destination, &error.to_string()))?;
+    let after = store.load().await;
+    let after = after.map_err(|error| unkept(destination, &error))?;
+    if after.is_some_and(|grant| is_due(&grant)) {
+        return Err(outside(
+            destination,
+            "HubSpot did not renew the token, which still works: try again later",
+        ));
+    }
     let lives = info.and_then(|info| info.expires_in);
     let name = &destination.name;
     match form {
@@ -229,6 +231,26 @@ async fn refresh(
             output::print(&format!("{name}: a new access token{lives}\n"))
         }
     }
+}
+
+/// From when a token is renewed that somebody wants renewed now.
+const LONG_AGO: &str = "1970-01-01T00:00:00Z";
+
+fn no_grant() -> StoredGrant {
+    StoredGrant::new(Secret::new(""))
+}
+
+/// A grant whose token is to be renewed at once; it works on until then.
+fn due(mut grant: StoredGrant) -> StoredGrant {
+    if let (Some(access), Ok(past)) = (&mut grant.access, LONG_AGO.parse()) {
+        access.renew_at = past;
+    }
+    grant
+}
+
+fn is_due(grant: &StoredGrant) -> bool {
+    let access = grant.access.as_ref();
+    access.is_some_and(|access| access.renew_at.to_string() == LONG_AGO)
 }
 
 async fn disconnect(

@@ -58,7 +58,7 @@ pub(crate) async fn open(
     let mut limiters = BTreeMap::new();
     let mut portals = Vec::new();
     for destination in configuration.destinations.iter().filter(|one| one.enabled) {
-        let Connected { client, cut } = connect(configuration, destination, redis).await?;
+        let Connected { client, cut, .. } = connect(configuration, destination, redis).await?;
         let shared = redis.zip(configuration.redis.as_ref());
         let expected = match (destination.hubspot.portal_id, shared) {
             (Some(id), _) => Some(id),
@@ -132,6 +132,8 @@ pub(crate) fn scheduler_settings(delivery: &Delivery, seed: u64) -> SchedulerSet
 pub(crate) struct Connected {
     pub(crate) client: Client,
     pub(crate) cut: Option<Cut>,
+    /// Since when the connection is cut, in milliseconds since 1970.
+    pub(crate) cut_since: Option<i64>,
 }
 
 /// A client for one destination, with the grant that the fleet shares. It sends nothing when somebody has cut the
@@ -151,16 +153,19 @@ pub(crate) async fn connect(
     };
     let client = Client::new(settings).map_err(|error| outside(destination, &error.to_string()))?;
     let cut = cut(configuration, destination, pool);
-    if let Some(cut) = &cut {
-        let state = cut.state().await;
-        if state
-            .map_err(|error| outside(destination, &error.to_string()))?
-            .is_some()
-        {
-            client.disconnect();
-        }
+    let state = match &cut {
+        Some(cut) => cut.state().await,
+        None => Ok(None),
+    };
+    let state = state.map_err(|error| outside(destination, &error.to_string()))?;
+    if state.is_some() {
+        client.disconnect();
     }
-    Ok(Connected { client, cut })
+    Ok(Connected {
+        client,
+        cut,
+        cut_since: state.map(|state| state.since_ms),
+    })
 }
 
 /// The switch that cuts the connection of a destination for the whole fleet.

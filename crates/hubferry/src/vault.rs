@@ -40,16 +40,20 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// Of a destination. An OAuth app has one grant per portal; while the portal is not configured the destination's
-    /// name stands for it, as it does for a token that may be replaced.
+    /// name stands for it. A cut is one destination's alone.
     pub(crate) fn of(prefix: &str, destination: &Destination) -> Self {
         let portal = destination.hubspot.portal_id;
         let portal = portal.map_or_else(|| "-".to_owned(), |id| id.to_string());
-        let digest = Sha256::digest(identity(destination).as_bytes());
-        let grant = format!("{prefix}:v1:{portal}:token:{}", hex(&digest[..12]));
+        let key = |of: &str| {
+            let digest = Sha256::digest(of.as_bytes());
+            format!("{prefix}:v1:{portal}:token:{}", hex(&digest[..12]))
+        };
+        let grant = key(&identity(destination));
+        let own = key(&format!("destination {}", destination.name));
         Self {
             lease: format!("{grant}:lease"),
-            cut: format!("{grant}:cut"),
-            seen: format!("{grant}:seen"),
+            cut: format!("{own}:cut"),
+            seen: format!("{own}:seen"),
             grant,
         }
     }

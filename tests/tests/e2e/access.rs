@@ -177,6 +177,11 @@ async fn twenty_processes_that_need_a_token_at_once_make_one_refresh() -> Result
         assert_eq!(said["connections"][0]["connection"], "connected", "{said}");
     }
     assert_eq!(refreshes(&scene).await?, 1);
+    // Whoever wants another one gets it.
+    let again = scene.hubferry();
+    let again = again.run(&["auth", "refresh", "--config", &config]).await?;
+    ensure!(again.code == Some(0), "{again:?}");
+    assert_eq!(refreshes(&scene).await?, 2);
     Ok(())
 }
 
@@ -236,9 +241,15 @@ async fn a_fleet_that_is_cut_sends_nothing_more_and_goes_on_when_it_is_connected
     let late = Worker::start(&scene.hubferry(), &config, scene.folder(), "late")?;
     late.admin().await?;
     workers.push(late);
-    assert_eq!(scene.sim.calls().await?.len(), calls, "calls after the cut");
     let committed = stream.committed().await?;
     assert!(committed < 9_000, "{committed}");
+
+    let said = auth("status").await?;
+    assert_eq!(
+        said["connections"][0]["connection"], "disconnected",
+        "{said}"
+    );
+    assert_eq!(scene.sim.calls().await?.len(), calls, "calls after the cut");
 
     auth("reconnect").await?;
     stream.until_committed(9_000).await?;
@@ -249,5 +260,84 @@ async fn a_fleet_that_is_cut_sends_nothing_more_and_goes_on_when_it_is_connected
         let (code, said) = worker.stop(PATIENCE).await?;
         ensure!(code == Some(0), "{said}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_that_is_removed_holds_its_worker_and_goes_on_when_it_is_connected_again()
+-> Result<()> {
+    let scene = with_lasting_app().await?;
+    let stream = Stream::new(&scene.services, "removed", 2).await?;
+    let config = stream.config(sharing(&scene)?, scene.folder())?;
+    let worker = Worker::start(&scene.hubferry(), &config, scene.folder(), "worker")?;
+    let admin = worker.admin().await?;
+    stream.produce(&people(10)).await?;
+    stream.until_committed(10).await?;
+
+    scene.sim.switch(&json!({"uninstalled": true})).await?;
+    stream.produce(&people(500)).await?;
+    eventually("the worker says that it holds", PATIENCE, || async {
+        match admin.get("/readyz").await {
+            Ok((_, body)) if body.contains("paused (auth)") => Ok(()),
+            Ok((status, body)) => Err(format!("{status} {body}")),
+            Err(error) => Err(error),
+        }
+    })
+    .await?;
+    let path = config.to_string_lossy().into_owned();
+    let hubferry = scene.hubferry();
+    let status = hubferry.run(&["auth", "status", "--config", &path]).await?;
+    ensure!(status.code == Some(0), "{status:?}");
+    ensure!(status.stdout.contains("disconnected"), "{status:?}");
+    ensure!(status.stdout.contains("BAD_REFRESH_TOKEN"), "{status:?}");
+    assert_eq!(stream.committed().await?, 10);
+
+    scene.sim.switch(&json!({"uninstalled": false})).await?;
+    let again = hubferry
+        .run(&["auth", "reconnect", "--config", &path])
+        .await?;
+    ensure!(again.code == Some(0), "{again:?}");
+    stream.until_committed(510).await?;
+    assert_eq!(scene.sim.portal().await?.contacts.len(), 500);
+    let letters = stream.kafka.read_all(&stream.dead_letters).await?;
+    assert!(letters.is_empty(), "{letters:?}");
+    let (code, said) = worker.stop(PATIENCE).await?;
+    ensure!(code == Some(0), "{said}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mapping_without_its_scope_is_named_at_the_start_and_the_others_go_on() -> Result<()> {
+    let scene = with_lasting_app().await?;
+    let scopes = [
+        "oauth",
+        "crm.objects.contacts.read",
+        "crm.objects.contacts.write",
+    ];
+    scene.sim.switch(&json!({"scopes": scopes})).await?;
+    let stream = Stream::new(&scene.services, "scopes", 2).await?;
+    let config = stream.config(sharing(&scene)?, scene.folder())?;
+    let mut worker = Worker::start(&scene.hubferry(), &config, scene.folder(), "worker")?;
+    worker.admin().await?;
+    eventually("the mapping is named", PATIENCE, || {
+        let said = worker.process().stderr();
+        async move {
+            let words = [
+                "acme/companies needs re-authorisation",
+                "crm.objects.companies.write",
+            ];
+            let named = |line: &&str| words.iter().all(|word| line.contains(word));
+            match said.lines().filter(named).count() {
+                1 if !said.contains("acme/contacts needs") => Ok(()),
+                _ => Err(said),
+            }
+        }
+    })
+    .await?;
+    stream.produce(&people(20)).await?;
+    stream.until_committed(20).await?;
+    assert_eq!(scene.sim.portal().await?.contacts.len(), 20);
+    let (code, said) = worker.stop(PATIENCE).await?;
+    ensure!(code == Some(0), "{said}");
     Ok(())
 }

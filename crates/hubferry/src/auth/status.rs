@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::scopes::{self, Lacks};
+use crate::clock::rfc3339;
 use crate::config::{Configuration, Destination};
 use crate::exit::Failure;
 use crate::output::{self, Form};
@@ -74,8 +75,10 @@ async fn look(
 ) -> Result<Found, Failure> {
     let connected = portals::connect(configuration, destination, pool).await?;
     let needs = scopes::needs(destination);
-    let (state, info) = if connected.client.is_disconnected() {
-        let why = "cut by an operator; `hubferry auth reconnect` connects it again".to_owned();
+    let (state, info) = if let Some(since) = connected.cut_since {
+        let since = rfc3339(since);
+        let why =
+            format!("cut by an operator at {since}; `hubferry auth reconnect` connects it again");
         (State::Disconnected(why), None)
     } else {
         ask(&connected.client).await
