@@ -1,6 +1,8 @@
 //! Signing in: the account's owner grants the app access in a browser, which comes back with a code, and the code becomes a
 //! grant (authorisation code with PKCE; RFC 7636, hubspot-api.md §11.1).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Url;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -214,20 +216,7 @@ fn challenge(verifier: &str) -> String {
 
 /// Base64 for addresses, without padding (RFC 4648 §5).
 fn base64_url(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let whole = chunk
-            .iter()
-            .chain(&[0; 2])
-            .take(3)
-            .fold(0_u32, |all, &byte| (all << 8) | u32::from(byte));
-        for position in 0..=chunk.len() {
-            let six = (whole >> (18 - 6 * position)) & 0x3F;
-            out.push(char::from(LETTERS[six as usize]));
-        }
-    }
-    out
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 #[cfg(test)]
