@@ -14,7 +14,7 @@ use crate::config::{
 use crate::exit::Failure;
 use crate::output::{self, Form};
 use crate::pinned;
-use crate::portals::{self, START_PATIENCE};
+use crate::portals::{self, START_PATIENCE, Turns};
 use crate::run::{kafka_client, tell_warnings};
 use crate::schema_command;
 use crate::schema_command::fit::{self, Finding};
@@ -313,6 +313,8 @@ async fn account(
     if client.is_disconnected() {
         return Err(portals::was_cut(destination));
     }
+    let turns = Turns::of(configuration, destination, pool).await?;
+    turns.take(2).await;
     let portal = portals::ask(destination, client, None).await?;
     let stop = CancellationToken::new();
     let lacking = scopes::compare(client, &scopes::needs(destination), &stop).await;
@@ -321,7 +323,7 @@ async fn account(
     let findings = if lacking.is_empty() {
         fit::findings(
             destination,
-            &schema_command::live(destination, client).await?,
+            &schema_command::live(destination, client, &turns).await?,
         )
     } else {
         Vec::new()

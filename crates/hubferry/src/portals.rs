@@ -191,6 +191,53 @@ pub(crate) fn client_settings(destination: &Destination) -> ClientSettings {
     }
 }
 
+/// Turns of a command among the calls of the fleet: what it asks HubSpot counts against the same limit. Where no fleet is
+/// known there is nobody to wait for.
+pub(crate) struct Turns(Option<Limiter>);
+
+/// How long a command waits for a turn; one that does not come is no reason to give no answer.
+const TURN_WAITS: Duration = Duration::from_secs(20);
+
+impl Turns {
+    /// Among the calls to a destination.
+    ///
+    /// # Errors
+    ///
+    /// Redis does not answer.
+    pub(crate) async fn of(
+        configuration: &Configuration,
+        destination: &Destination,
+        pool: Option<&Pool>,
+    ) -> Result<Self, Failure> {
+        let Some((pool, redis)) = pool.zip(configuration.redis.as_ref()) else {
+            return Ok(Self(None));
+        };
+        let portal = match destination.hubspot.portal_id {
+            Some(id) => Some(id),
+            None => remembered(destination, pool, redis).await?,
+        };
+        let Some(portal) = portal else {
+            return Ok(Self(None));
+        };
+        let scope = format!("{portal}:{}", app(destination));
+        let shared = Some((pool, redis));
+        limiter(destination, &configuration.limiter, &scope, shared).map(|made| Self(Some(made)))
+    }
+
+    /// Waits for the turns of so many calls.
+    pub(crate) async fn take(&self, calls: u32) {
+        let Some(limiter) = &self.0 else { return };
+        for _ in 0..calls {
+            let ask = Ask::new([LimitName::new("ten_seconds")], Class::Lookup);
+            let stop = CancellationToken::new();
+            let turn = tokio::time::timeout(TURN_WAITS, limiter.acquire(&ask, &stop)).await;
+            if !matches!(turn, Ok(Ok(_))) {
+                tracing::debug!("a call of this command was not counted");
+            }
+        }
+    }
+}
+
 /// What is said when a connection was cut and is needed.
 pub(crate) fn was_cut(destination: &Destination) -> Failure {
     let name = &destination.name;

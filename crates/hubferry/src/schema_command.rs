@@ -18,7 +18,7 @@ use crate::config::Loaded;
 use crate::exit::Failure;
 use crate::output::{self, Form};
 use crate::pinned;
-use crate::portals::{self, outside};
+use crate::portals::{self, Turns, outside};
 use crate::words::{counted, size};
 use choices::Choice;
 
@@ -88,6 +88,9 @@ struct For {
     action: Option<ActionSlug>,
 }
 
+/// The calls of one listing that has no further pages.
+const MOST_CALLS: u32 = 2;
+
 /// Does what was asked.
 ///
 /// # Errors
@@ -110,9 +113,10 @@ pub(crate) async fn schema(
         return Err(portals::was_cut(destination));
     }
     let client = &connected.client;
+    let turns = Turns::of(configuration, destination, pool.as_ref()).await?;
     match args.what {
         What::Pull => {
-            let (portal, left_out) = pull::read(destination, client).await?;
+            let (portal, left_out) = pull::read(destination, client, &turns).await?;
             let path = pinned::path_of(paths, &destination.name);
             pull::write(&path, &portal)?;
             for line in left_out {
@@ -146,12 +150,13 @@ pub(crate) async fn schema(
                     destination.name
                 )));
             };
-            let (now, _) = pull::read(destination, client).await?;
+            let (now, _) = pull::read(destination, client, &turns).await?;
             diff::print(&diff::of(&before, &now), form)
         }
         listing => {
             let stop = CancellationToken::new();
             let directory = client.directory(&stop);
+            turns.take(MOST_CALLS).await;
             match list(&directory, listing).await {
                 Ok(choices) => print(&choices, form),
                 Err(unlisted) => refuse(unlisted, &destination.name, form),
@@ -318,8 +323,9 @@ fn code_of(error: &DirectoryError) -> String {
 pub(crate) async fn live(
     destination: &crate::config::Destination,
     client: &Client,
+    turns: &Turns,
 ) -> Result<pinned::PinnedPortal, Failure> {
-    let (portal, _) = pull::read(destination, client).await?;
+    let (portal, _) = pull::read(destination, client, turns).await?;
     Ok(portal)
 }
 

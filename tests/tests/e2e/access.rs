@@ -182,6 +182,12 @@ async fn twenty_processes_that_need_a_token_at_once_make_one_refresh() -> Result
     let again = again.run(&["auth", "refresh", "--config", &config]).await?;
     ensure!(again.code == Some(0), "{again:?}");
     assert_eq!(refreshes(&scene).await?, 2);
+    // Whoever has another key reads nothing, and is told so.
+    std::fs::write(scene.folder().join("key"), "fedcba9876543210".repeat(4))?;
+    let blind = scene.hubferry();
+    let blind = blind.run(&["auth", "status", "--config", &config]).await?;
+    ensure!(blind.code == Some(3), "{blind:?}");
+    ensure!(blind.stderr.contains("check secrets.key_file"), "{blind:?}");
     Ok(())
 }
 

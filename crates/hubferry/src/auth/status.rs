@@ -12,7 +12,7 @@ use crate::clock::rfc3339;
 use crate::config::{Configuration, Destination};
 use crate::exit::Failure;
 use crate::output::{self, Form};
-use crate::portals;
+use crate::portals::{self, Turns};
 use crate::words::counted;
 
 /// What is found of one connection.
@@ -81,6 +81,8 @@ async fn look(
             format!("cut by an operator at {since}; `hubferry auth reconnect` connects it again");
         (State::Disconnected(why), None)
     } else {
+        let turns = Turns::of(configuration, destination, pool).await?;
+        turns.take(1).await;
         ask(&connected.client).await
     };
     let granted = info.as_ref().map(|info| &info.scopes);

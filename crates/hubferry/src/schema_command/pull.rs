@@ -14,7 +14,7 @@ use crate::clock::{now_ms, rfc3339};
 use crate::config::Destination;
 use crate::exit::Failure;
 use crate::pinned::{PinnedLabel, PinnedList, PinnedObject, PinnedPortal, VERSION};
-use crate::portals;
+use crate::portals::{self, Turns};
 
 /// Types that are pinned whether a mapping uses them or not.
 const USUAL: [&str; 4] = ["contacts", "companies", "deals", "tickets"];
@@ -27,13 +27,16 @@ const USUAL: [&str; 4] = ["contacts", "companies", "deals", "tickets"];
 pub(crate) async fn read(
     destination: &Destination,
     client: &Client,
+    turns: &Turns,
 ) -> Result<(PinnedPortal, Vec<String>), Failure> {
     let stop = CancellationToken::new();
     let reading = Reading {
         destination,
         directory: client.directory(&stop),
         wanted: Wanted::of(destination),
+        turns,
     };
+    turns.take(1).await;
     let mut left_out = Vec::new();
     let mut portal = PinnedPortal {
         version: VERSION,
@@ -48,6 +51,7 @@ pub(crate) async fn read(
     reading.labels(&mut portal).await?;
     reading.lists(&schemas, &mut portal).await?;
     if reading.wanted.events {
+        turns.take(1).await;
         let events = reading.directory.event_definitions().await;
         let events = events.map_err(|error| unread(destination, &error))?;
         let events = events.into_iter().map(|event| event.definition);
@@ -109,6 +113,7 @@ struct Reading<'a> {
     destination: &'a Destination,
     directory: Directory<'a>,
     wanted: Wanted,
+    turns: &'a Turns,
 }
 
 impl Reading<'_> {
@@ -116,6 +121,7 @@ impl Reading<'_> {
         if !self.wanted.has_custom() {
             return Ok(Vec::new());
         }
+        self.turns.take(1).await;
         match self.directory.object_schemas().await {
             Ok(schemas) => Ok(schemas),
             Err(error @ (DirectoryError::Forbidden { .. } | DirectoryError::Refused { .. })) => {
@@ -135,6 +141,8 @@ impl Reading<'_> {
         let usual = USUAL.iter().map(|name| ObjectType::new(name));
         let all: BTreeSet<ObjectType> = self.wanted.objects.iter().cloned().chain(usual).collect();
         for object in all {
+            // One for each class of sensitivity.
+            self.turns.take(3).await;
             let properties = match self.directory.properties(&object).await {
                 Ok(properties) => properties,
                 Err(
@@ -159,6 +167,7 @@ impl Reading<'_> {
 
     async fn labels(&self, portal: &mut PinnedPortal) -> Result<(), Failure> {
         for (from, to) in &self.wanted.links {
+            self.turns.take(1).await;
             let labels = match self.directory.association_labels(from, to).await {
                 Ok(labels) => labels,
                 Err(DirectoryError::Forbidden { .. } | DirectoryError::Refused { .. }) => continue,
@@ -185,6 +194,7 @@ impl Reading<'_> {
             let Some(id) = type_id(schemas, object) else {
                 continue;
             };
+            self.turns.take(1).await;
             let lists = self.directory.lists(Some(&id)).await;
             let lists = lists.map_err(|error| unread(self.destination, &error))?;
             portal
