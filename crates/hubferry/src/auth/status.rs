@@ -194,6 +194,10 @@ impl Found {
         if let Some(why) = self.state.why() {
             add(&format!("  {why}\n"));
         }
+        if self.granted.is_empty() && matches!(self.state, State::Connected) {
+            add("  HubSpot does not tell what this token may do; the mappings need:\n");
+            add(&format!("  {}\n", self.needed.join(", ")));
+        }
         for mapping in &self.mappings {
             let missing = self.lacks(mapping);
             if !missing.is_empty() {

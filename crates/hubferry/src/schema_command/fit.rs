@@ -221,11 +221,13 @@ impl<'a> Fitting<'a> {
     ) -> String {
         let hint = proposal(closest(name, pinned.properties.keys().map(String::as_str)));
         let effect = match is_error {
-            true => "every delivery that has a value for it is refused",
+            true => {
+                "every delivery with a value for it is refused: create it in HubSpot, or set unknown_property to drop or create"
+            }
             false => "it is left out",
         };
         format!(
-            "{} has no property {name}{hint}; {effect}; schema of {}",
+            "{} has no property {name}{hint}; {effect} (as of {})",
             object.as_str(),
             self.portal.read_at
         )
