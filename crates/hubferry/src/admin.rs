@@ -1,4 +1,6 @@
-//! The admin endpoint: `/healthz`, `/readyz` and `/metrics`.
+//! The admin endpoint: `/healthz`, `/readyz`, `/metrics` and `/debug/*`.
+
+mod debug;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,15 +13,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Admin;
 use crate::exit::Failure;
-use crate::metrics::{self, Latency};
+use crate::metrics::{self, Distributions};
 use crate::run::Watched;
-use crate::worker::Board;
+use crate::worker::{Board, Question};
 
 /// What the endpoint can see.
 pub(crate) struct Seen {
@@ -27,7 +29,8 @@ pub(crate) struct Seen {
     pub(crate) portals: Watched,
     pub(crate) ids: Vec<String>,
     pub(crate) config_hash: String,
-    pub(crate) latency: Latency,
+    pub(crate) distributions: Distributions,
+    pub(crate) questions: mpsc::Sender<Question>,
 }
 
 /// A running endpoint.
@@ -76,13 +79,13 @@ pub(crate) async fn start(
 
 fn router(seen: Arc<Seen>, token: Option<String>) -> Router {
     // Probes come from the kubelet, which has no token; they say nothing that needs one.
-    let guarded =
-        Router::new()
-            .route("/metrics", get(show_metrics))
-            .layer(middleware::from_fn_with_state(
-                Arc::new(token),
-                only_with_token,
-            ));
+    let guarded = Router::new()
+        .route("/metrics", get(show_metrics))
+        .merge(debug::router())
+        .layer(middleware::from_fn_with_state(
+            Arc::new(token),
+            only_with_token,
+        ));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))

@@ -13,6 +13,7 @@ pub mod output;
 mod auth;
 mod check;
 mod demo;
+mod limits;
 mod produce;
 mod run;
 mod schema_command;

@@ -1,6 +1,7 @@
 //! Logs: lines for people on a terminal, JSON everywhere else, filtered by `HUBFERRY_LOG`.
 
 use std::io::{self, IsTerminal};
+use std::sync::OnceLock;
 
 use tracing_subscriber::EnvFilter;
 
@@ -34,8 +35,37 @@ pub(crate) fn start(usual: Usual, around: &Surroundings) {
         .with_ansi(terminal && !plain);
     // Only the first subscriber of a process is taken; tests start several commands in one.
     if terminal {
-        builder.compact().try_init().ok();
+        let builder = builder.compact().with_filter_reloading();
+        let handle = builder.reload_handle();
+        if builder.try_init().is_ok() {
+            keep(move |filter| handle.reload(filter).map_err(|error| error.to_string()));
+        }
     } else {
-        builder.json().flatten_event(true).try_init().ok();
+        let builder = builder.json().flatten_event(true).with_filter_reloading();
+        let handle = builder.reload_handle();
+        if builder.try_init().is_ok() {
+            keep(move |filter| handle.reload(filter).map_err(|error| error.to_string()));
+        }
     }
+}
+
+type Change = Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>;
+
+/// How the filter of the one subscriber is changed.
+static CHANGE: OnceLock<Change> = OnceLock::new();
+
+fn keep(change: impl Fn(EnvFilter) -> Result<(), String> + Send + Sync + 'static) {
+    // The subscriber is set once, and so is this.
+    CHANGE.set(Box::new(change)).ok();
+}
+
+/// Changes what is logged from now on: `info`, `debug`, or a filter as in `HUBFERRY_LOG`.
+///
+/// # Errors
+///
+/// It is no filter, or nothing is logged here.
+pub(crate) fn change(text: &str) -> Result<(), String> {
+    let filter = EnvFilter::try_new(text).map_err(|error| error.to_string())?;
+    let change = CHANGE.get().ok_or("nothing is logged by this process")?;
+    change(filter)
 }

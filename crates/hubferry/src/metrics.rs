@@ -3,61 +3,22 @@
 //! Everything is counted once, where it happens; a scrape copies the sums into fresh metrics. Label values come from
 //! closed sets: mappings, endpoints, codes, partitions.
 
-use std::time::Duration;
+mod distributions;
+mod limits;
 
 use hubferry_delivery::MappingIndex;
-use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType, Summary};
 use prometheus::{
-    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Encoder, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
     core::{Collector, GenericCounter},
 };
+
+pub(crate) use distributions::Distributions;
 
 use crate::admin::Seen;
 use crate::links::Expired;
 use crate::report::name;
 use crate::run::Watched;
 use crate::worker::Board;
-
-/// How long events take from being appended to the topic to being finished, by mapping. The one metric that is kept
-/// while the worker works: a distribution cannot be made afterwards. Cheap to clone; all clones count together.
-#[derive(Clone)]
-pub(crate) struct Latency {
-    all: Option<HistogramVec>,
-    by_mapping: Vec<Histogram>,
-}
-
-/// From a batch that was not waited for, to an hour's backlog.
-const LATENCIES: [f64; 14] = [
-    0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 1_800.0, 3_600.0,
-];
-
-impl Latency {
-    /// For these mappings, by index.
-    pub(crate) fn of(ids: &[String]) -> Self {
-        let options = HistogramOpts::new(
-            "hubferry_event_latency_seconds",
-            "Time from the append of the message to the end of a delivery.",
-        )
-        .buckets(LATENCIES.to_vec());
-        // The name and the buckets are constants that are valid; a test looks at them.
-        let all = HistogramVec::new(options, &["mapping"]).ok();
-        let by_mapping = all
-            .iter()
-            .flat_map(|all| ids.iter().map(|id| all.with_label_values(&[id])))
-            .collect();
-        Self { all, by_mapping }
-    }
-
-    /// A delivery of this mapping ended so long after its message was appended. Clocks of others may run ahead of ours.
-    pub(crate) fn ended(&self, mapping: MappingIndex, milliseconds: i64) {
-        let index = usize::try_from(mapping.0).unwrap_or(usize::MAX);
-        let milliseconds = u64::try_from(milliseconds).unwrap_or_default();
-        if let Some(histogram) = self.by_mapping.get(index) {
-            histogram.observe(Duration::from_millis(milliseconds).as_secs_f64());
-        }
-    }
-}
 
 /// One scrape.
 struct Page(Registry);
@@ -71,53 +32,17 @@ pub(crate) async fn text(seen: &Seen) -> Result<String, prometheus::Error> {
     let page = Page(Registry::new());
     let board = seen.board.borrow().clone();
     page.of_board(&board, &seen.ids, &seen.portals.expired)?;
+    page.of_partitions(&board)?;
     page.of_portals(&seen.portals)?;
-    page.of_limiters(&seen.portals).await?;
+    page.of_errors(seen)?;
+    page.of_limiters(seen).await?;
+    page.of_links(&seen.portals).await?;
     page.info(&seen.config_hash)?;
-    if let Some(latency) = &seen.latency.all {
-        page.register(latency.clone())?;
-    }
     let mut families = page.0.gather();
-    families.extend(request_seconds(&seen.portals));
+    families.extend(seen.distributions.gather());
     let mut out = Vec::new();
     TextEncoder::new().encode(&families, &mut out)?;
     Ok(String::from_utf8_lossy(&out).into_owned())
-}
-
-/// Sum and count of the time spent waiting for HubSpot; the books keep no more than that.
-fn request_seconds(watched: &Watched) -> Option<MetricFamily> {
-    let mut metrics = Vec::new();
-    for portal in &watched.portals {
-        for (endpoint, stats) in portal.stats.snapshot().calls {
-            let mut summary = Summary::default();
-            summary.set_sample_count(stats.calls);
-            summary.set_sample_sum(stats.waited.as_secs_f64());
-            let mut metric = Metric::default();
-            metric.set_summary(summary);
-            metric.set_label(vec![
-                label("endpoint", &endpoint),
-                label("portal", &portal.name),
-            ]);
-            metrics.push(metric);
-        }
-    }
-    // A family without metrics cannot be printed.
-    if metrics.is_empty() {
-        return None;
-    }
-    let mut family = MetricFamily::default();
-    family.set_name("hubferry_http_request_seconds".to_owned());
-    family.set_help("Time from sending a call to its answer.".to_owned());
-    family.set_field_type(MetricType::SUMMARY);
-    family.set_metric(metrics);
-    Some(family)
-}
-
-fn label(name: &str, value: &str) -> LabelPair {
-    let mut label = LabelPair::default();
-    label.set_name(name.to_owned());
-    label.set_value(value.to_owned());
-    label
 }
 
 impl Page {
@@ -174,10 +99,26 @@ impl Page {
         let dropped = self.counter(
             "hubferry_dropped_properties_total",
             "Properties left out of deliveries that succeeded.",
-            &["reason"],
+            &["mapping", "reason"],
         )?;
-        for (reason, count) in &tally.dropped_properties {
-            dropped.with_label_values(&[reason]).inc_by(*count);
+        for ((mapping, reason), count) in &tally.dropped_properties {
+            dropped
+                .with_label_values(&[name(*mapping, ids), reason])
+                .inc_by(*count);
+        }
+        let repeated = self.counter(
+            "hubferry_duplicates_skipped_total",
+            "Deliveries skipped because the fleet had made them before.",
+            &["mapping"],
+        )?;
+        for id in ids {
+            repeated.with_label_values(&[id]).inc_by(0);
+        }
+        for ((mapping, _, reason), count) in &tally.by_mapping {
+            if *reason == "duplicate" {
+                let repeated = repeated.with_label_values(&[name(*mapping, ids)]);
+                repeated.inc_by(*count);
+            }
         }
         let dead = self.counter(
             "hubferry_dead_letters_total",
@@ -213,18 +154,79 @@ impl Page {
             &[],
         )?;
         set(&open, &[], board.open_messages);
+        Ok(())
+    }
+
+    fn of_partitions(&self, board: &Board) -> Result<(), prometheus::Error> {
+        let by = &["topic", "partition"];
         let span = self.gauge(
             "hubferry_commit_watermark_span_messages",
             "Messages between the committed and the read position.",
-            &["topic", "partition"],
+            by,
         )?;
         for ((topic, partition), messages) in &board.spans {
-            set(
-                &span,
-                &[topic.as_str(), &partition.get().to_string()],
-                *messages,
-            );
+            let at = [topic.as_str(), &partition.get().to_string()];
+            set(&span, &at, *messages);
         }
+        let messages = self.gauge(
+            "hubferry_consumer_lag_messages",
+            "Messages between what is finished and the end of the partition.",
+            by,
+        )?;
+        let seconds = self.gauge(
+            "hubferry_consumer_lag_seconds",
+            "Age of the oldest message that is not finished.",
+            by,
+        )?;
+        for ((topic, partition), lag) in &board.lags {
+            let at = [topic.as_str(), &partition.get().to_string()];
+            set(&seconds, &at, lag.behind.as_secs());
+            if let Some(count) = lag.messages {
+                set(&messages, &at, count);
+            }
+        }
+        let paused = self.gauge(
+            "hubferry_partitions_paused",
+            "Partitions from which nothing is taken at present.",
+            &["reason"],
+        )?;
+        for (reason, count) in &board.paused {
+            set(&paused, &[reason], *count);
+        }
+        let rebalances = self.counter(
+            "hubferry_rebalances_total",
+            "Times that partitions changed hands.",
+            &["kind"],
+        )?;
+        let turnover = board.rebalances;
+        for (kind, count) in [
+            ("assigned", turnover.assigned),
+            ("revoked", turnover.revoked),
+            ("lost", turnover.lost),
+            ("late", turnover.late),
+        ] {
+            rebalances.with_label_values(&[kind]).inc_by(count);
+        }
+        self.count(
+            "hubferry_stale_completions_total",
+            "Messages that ended after their partition had been given away.",
+            board.stale,
+        )?;
+        self.count(
+            "hubferry_misrouted_identities_total",
+            "Identities that came from two partitions of a topic: their order cannot be kept.",
+            board.misrouted,
+        )?;
+        self.count(
+            "hubferry_dead_letter_produce_failures_total",
+            "Dead letters that the broker or the file did not take.",
+            board.park_failures,
+        )
+    }
+
+    fn count(&self, name: &str, help: &str, count: u64) -> Result<(), prometheus::Error> {
+        let counter = self.register(prometheus::IntCounter::new(name, help)?)?;
+        counter.inc_by(count);
         Ok(())
     }
 
@@ -233,16 +235,6 @@ impl Page {
             "hubferry_http_requests_total",
             "Calls made.",
             &["portal", "endpoint", "status"],
-        )?;
-        let steps = self.counter(
-            "hubferry_batch_steps_total",
-            "Steps the calls carried.",
-            &["portal", "endpoint"],
-        )?;
-        let places = self.counter(
-            "hubferry_batch_places_total",
-            "Steps the calls could have carried.",
-            &["portal", "endpoint"],
         )?;
         let coalesced = self.counter(
             "hubferry_coalesced_steps_total",
@@ -289,12 +281,6 @@ impl Page {
                         .with_label_values(&[who, endpoint, &status.to_string()])
                         .inc_by(*count);
                 }
-                steps
-                    .with_label_values(&[who, endpoint.as_str()])
-                    .inc_by(stats.steps);
-                places
-                    .with_label_values(&[who, endpoint.as_str()])
-                    .inc_by(stats.calls * stats.max_inputs);
             }
             add(&coalesced, who, books.coalesced);
             add(&bisections, who, books.bisections);
@@ -309,53 +295,19 @@ impl Page {
         Ok(())
     }
 
-    async fn of_limiters(&self, watched: &Watched) -> Result<(), prometheus::Error> {
+    async fn of_links(&self, watched: &Watched) -> Result<(), prometheus::Error> {
         let links = self.gauge(
             "hubferry_waiting_links",
             "Associations that wait for a contact.",
             &["portal"],
         )?;
-        let permits = self.counter(
-            "hubferry_limiter_permits_total",
-            "Permits granted.",
-            &["portal", "limit"],
-        )?;
-        let wasted = self.counter(
-            "hubferry_limiter_wasted_total",
-            "Permits that came back too late.",
-            &["portal", "limit"],
-        )?;
-        let effective = self.gauge(
-            "hubferry_limiter_effective_limit",
-            "Calls per window granted at present.",
-            &["portal", "limit"],
-        )?;
-        let used = self.register(GaugeVec::new(
-            Opts::new(
-                "hubferry_limiter_used_ratio",
-                "Share of the window that is used.",
-            ),
-            &["portal", "limit"],
-        )?)?;
         for portal in &watched.portals {
-            let who = portal.name.as_str();
+            let who = [portal.name.as_str()];
             // A store that does not answer leaves its gauges out of this scrape.
-            if let Ok(count) = portal.memory.waiting_links().await {
-                set(&links, &[who], count);
-            }
-            let Ok(states) = portal.limiter.snapshot().await else {
+            let Ok(count) = portal.memory.waiting_links().await else {
                 continue;
             };
-            for state in states {
-                let limit = state.name.as_str();
-                permits
-                    .with_label_values(&[who, limit])
-                    .inc_by(state.granted);
-                wasted.with_label_values(&[who, limit]).inc_by(state.wasted);
-                set(&effective, &[who, limit], u64::from(state.effective));
-                used.with_label_values(&[who, limit])
-                    .set(f64::from(state.used) / f64::from(state.max.max(1)));
-            }
+            set(&links, &who, count);
         }
         Ok(())
     }
@@ -378,4 +330,9 @@ fn set(gauge: &IntGaugeVec, labels: &[&str], value: impl TryInto<i64>) {
     gauge
         .with_label_values(labels)
         .set(value.try_into().unwrap_or(i64::MAX));
+}
+
+/// Counts of calls and answers are far below where a float loses count.
+fn float(count: u64) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }

@@ -330,6 +330,21 @@ fn app(destination: &Destination) -> String {
     }
 }
 
+/// The limiter of a portal, as a worker of this configuration has it.
+///
+/// # Errors
+///
+/// When a limit is unsound.
+pub(crate) fn limiter_of(
+    destination: &Destination,
+    shape: &LimiterShape,
+    portal: &str,
+    shared: Option<(&Pool, &Redis)>,
+) -> Result<Limiter, Failure> {
+    let scope = format!("{portal}:{}", app(destination));
+    limiter(destination, shape, &scope, shared)
+}
+
 fn limiter(
     destination: &Destination,
     shape: &LimiterShape,

@@ -24,7 +24,7 @@ use crate::exit::Failure;
 use crate::holds::Holds;
 use crate::intake::Intake;
 use crate::links::{self, Expired, Sweeper, Writer};
-use crate::metrics::Latency;
+use crate::metrics::Distributions;
 use crate::output::{self, Form};
 use crate::portals::{self, Portal, Probe, START_PATIENCE};
 use crate::progress::Progress;
@@ -32,7 +32,7 @@ use crate::report::{Report, Waiting};
 use crate::scribe::Scribe;
 use crate::signals::Signals;
 use crate::words::{counted, grouped};
-use crate::worker::{self, Board, OnHold, Outcome, Parts};
+use crate::worker::{self, Board, OnHold, Outcome, Parts, Question};
 
 /// What a run over a file was asked for.
 #[derive(Debug)]
@@ -52,13 +52,17 @@ const ADMISSIONS: usize = 512;
 /// Batches of endings on their way back.
 const ENDINGS: usize = 64;
 
+/// Questions of people that wait for the worker.
+const QUESTIONS: usize = 8;
+
 /// Calls on the wire at once: 100 calls in ten seconds that take up to three seconds each.
 const CALLS_IN_FLIGHT: usize = 32;
 
 /// Everything a worker needs besides its source and its place for dead letters.
 pub(crate) struct Around {
     pub(crate) signals: Signals,
-    pub(crate) latency: Latency,
+    pub(crate) distributions: Distributions,
+    pub(crate) questions: (mpsc::Sender<Question>, mpsc::Receiver<Question>),
     pub(crate) intake: Intake,
     pub(crate) portals: Vec<Portal>,
     pub(crate) scribe: Scribe,
@@ -211,7 +215,8 @@ pub(crate) async fn over_kafka(loaded: Loaded) -> Result<(), Failure> {
         portals: watched,
         ids: around.intake.mapping_ids().to_vec(),
         config_hash: hash,
-        latency: around.latency.clone(),
+        distributions: around.distributions.clone(),
+        questions: around.questions.0.clone(),
     };
     let closing = CancellationToken::new();
     let admin = admin::start(&admin_settings, seen, closing.clone()).await?;
@@ -274,7 +279,8 @@ pub(crate) async fn work(
 ) -> Result<Outcome, Failure> {
     let Around {
         signals,
-        latency,
+        distributions,
+        questions: (_, questions),
         intake,
         portals,
         scribe,
@@ -333,7 +339,8 @@ pub(crate) async fn work(
         signals,
         drain,
         board,
-        latency,
+        distributions,
+        questions,
     };
     Box::pin(worker::work(parts)).await
 }
@@ -356,7 +363,8 @@ pub(crate) fn around(
         Intake::new(configuration.input, configuration.destinations).remembering(remembers);
     Around {
         signals,
-        latency: Latency::of(intake.mapping_ids()),
+        distributions: Distributions::of(intake.mapping_ids(), &portals),
+        questions: mpsc::channel(QUESTIONS),
         intake,
         portals,
         scribe: Scribe {

@@ -25,8 +25,8 @@ pub(crate) struct Tally {
     pub(crate) by_mapping: BTreeMap<(Option<MappingIndex>, &'static str, &'static str), u64>,
     /// Dead deliveries by cause; beyond a bound further causes are counted under their code alone.
     pub(crate) causes: BTreeMap<Cause, Deaths>,
-    /// Properties left out, by reason.
-    pub(crate) dropped_properties: BTreeMap<&'static str, u64>,
+    /// Properties left out, by mapping and reason; without a mapping when several of an event's may have.
+    pub(crate) dropped_properties: BTreeMap<(Option<MappingIndex>, &'static str), u64>,
     /// Deliveries that ended with a link still waiting.
     pub(crate) waiting_links: u64,
     /// Dead letters that were parked.
@@ -111,15 +111,17 @@ impl Tally {
 
     pub(crate) fn dropped_invalid(&mut self, fields: u64) {
         if fields > 0 {
-            *self.dropped_properties.entry("invalid").or_default() += fields;
+            let key = (None, "invalid");
+            *self.dropped_properties.entry(key).or_default() += fields;
         }
     }
 
-    pub(crate) fn note(&mut self, notes: &[Note]) {
+    pub(crate) fn note(&mut self, mapping: Option<MappingIndex>, notes: &[Note]) {
         for note in notes {
             match note {
                 Note::DroppedProperty { reason, .. } => {
-                    *self.dropped_properties.entry(reason).or_default() += 1;
+                    let key = (mapping, *reason);
+                    *self.dropped_properties.entry(key).or_default() += 1;
                 }
                 Note::WaitingLink => self.waiting_links += 1,
                 Note::MissingTarget => {}

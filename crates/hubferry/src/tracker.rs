@@ -204,8 +204,12 @@ impl<C> Tracker<C> {
     }
 
     /// Counts the notes of a delivery.
-    pub(crate) fn note(&mut self, notes: &[hubferry_delivery::Note]) {
-        self.tally.note(notes);
+    pub(crate) fn note(
+        &mut self,
+        mapping: Option<MappingIndex>,
+        notes: &[hubferry_delivery::Note],
+    ) {
+        self.tally.note(mapping, notes);
     }
 
     /// What the dead letter of an element is made of; `None` when its message was abandoned meanwhile.
@@ -218,6 +222,27 @@ impl<C> Tracker<C> {
             body: open.body.as_ref(),
             closed: &open.closed,
         })
+    }
+
+    /// Open elements of which this holds, with the mappings of the deliveries they still wait for; for questions of people.
+    pub(crate) fn open_where(
+        &self,
+        matches: impl Fn(&Facts<'_, C>) -> bool,
+    ) -> Vec<(Facts<'_, C>, Vec<MappingIndex>)> {
+        let keys = self.elements.keys().copied();
+        let found: Vec<(ElementKey, Facts<'_, C>)> = keys
+            .filter_map(|key| Some((key, self.facts(key)?)))
+            .filter(|(_, facts)| matches(facts))
+            .collect();
+        let waits_for = |key: ElementKey| {
+            let deliveries = self.deliveries.values();
+            let mine = deliveries.filter(move |(element, _)| *element == key);
+            mine.map(|(_, mapping)| *mapping).collect()
+        };
+        found
+            .into_iter()
+            .map(|(key, facts)| (facts, waits_for(key)))
+            .collect()
     }
 
     /// The mapping of an open delivery, and the context of its message unless that was abandoned.

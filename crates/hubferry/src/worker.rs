@@ -16,8 +16,8 @@ use hubferry_delivery::{
 };
 use hubferry_memory::{LinkOrigin, Memory};
 use hubferry_stream::{
-    DeadLetters, Intake as Arrival, Message, Partition, Place, Revocation, Source, StreamError,
-    Ticket, Topic,
+    DeadLetters, Intake as Arrival, Lag, Message, Misrouted, Partition, Place, Rebalances,
+    Revocation, Source, StreamError, Ticket, Topic,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -30,14 +30,17 @@ use crate::closing::{Closing, closing_of};
 use crate::exit::Failure;
 use crate::holds::Holds;
 use crate::intake::{self, Intake, Read, associates};
-use crate::metrics::Latency;
+use crate::metrics::Distributions;
 use crate::scribe::Scribe;
 use crate::signals::Signals;
 use crate::tally::Tally;
 use crate::tracker::{Due, ElementKey, MessageKey, Tracker};
 
+mod asked;
 mod braking;
 mod repeats;
+
+pub(crate) use asked::Question;
 
 use braking::{Braking, Judgement};
 use repeats::{Answer, Repeats};
@@ -72,7 +75,8 @@ pub(crate) struct Parts {
     pub(crate) signals: Signals,
     pub(crate) drain: Duration,
     pub(crate) board: watch::Sender<Board>,
-    pub(crate) latency: Latency,
+    pub(crate) distributions: Distributions,
+    pub(crate) questions: mpsc::Receiver<Question>,
 }
 
 /// What a hold of a portal means.
@@ -101,6 +105,18 @@ pub(crate) struct Board {
     pub(crate) braked: Vec<MappingIndex>,
     /// Messages between the committed and the read position, by assigned partition.
     pub(crate) spans: BTreeMap<(Topic, Partition), usize>,
+    /// How far each assigned partition is behind.
+    pub(crate) lags: BTreeMap<(Topic, Partition), Lag>,
+    /// Assigned partitions from which nothing is taken, by reason.
+    pub(crate) paused: BTreeMap<&'static str, usize>,
+    /// How often partitions changed hands.
+    pub(crate) rebalances: Rebalances,
+    /// Messages that ended after their partition had been given away.
+    pub(crate) stale: u64,
+    /// Identities that came from two partitions of a topic.
+    pub(crate) misrouted: u64,
+    /// Dead letters that were not taken.
+    pub(crate) park_failures: u64,
 }
 
 /// How a worker ended.
@@ -186,7 +202,9 @@ struct Worker {
     stop: CancellationToken,
     drain: Duration,
     board: watch::Sender<Board>,
-    latency: Latency,
+    distributions: Distributions,
+    misrouted: Misrouted,
+    park_failures: u64,
     assigned: BTreeSet<(Topic, Partition)>,
     consumed: BTreeMap<(Topic, Partition), u64>,
 }
@@ -201,6 +219,7 @@ enum Happened {
     Mappable,
     Signal,
     EngineLeft(Result<(), tokio::task::JoinError>),
+    Asked(Question),
     Tick,
 }
 
@@ -230,7 +249,8 @@ pub(crate) async fn work(parts: Parts) -> Result<Outcome, Failure> {
         mut signals,
         drain,
         board,
-        latency,
+        distributions,
+        mut questions,
     } = parts;
     let braking = Braking::new(brake, intake.mapping_ids().len());
     let mut worker = Worker {
@@ -254,7 +274,9 @@ pub(crate) async fn work(parts: Parts) -> Result<Outcome, Failure> {
         stop,
         drain,
         board,
-        latency,
+        distributions,
+        misrouted: Misrouted::default(),
+        park_failures: 0,
         assigned: BTreeSet::new(),
         consumed: BTreeMap::new(),
     };
@@ -274,6 +296,7 @@ pub(crate) async fn work(parts: Parts) -> Result<Outcome, Failure> {
             Some(parked) = worker.parks.join_next() => parked_of(parked)?,
             Some(answer) = worker.repeats.answer() => Happened::RepeatsKnown(answer),
             Some(left) = tasks.join_next() => Happened::EngineLeft(left),
+            Some(question) = questions.recv() => Happened::Asked(question),
             () = room(&worker.doors) => Happened::Room,
             arrived = worker.source.next() => Happened::Arrived(arrived),
             () = std::future::ready(()), if worker.can_map() => Happened::Mappable,
@@ -289,6 +312,7 @@ pub(crate) async fn work(parts: Parts) -> Result<Outcome, Failure> {
             Happened::Mappable => worker.map_some(),
             Happened::Signal => worker.signal(),
             Happened::EngineLeft(left) => worker.engine_left(left),
+            Happened::Asked(question) => worker.answer(question),
             Happened::Tick => worker.tick(),
         }
         worker.answer_revocations();
@@ -528,8 +552,26 @@ impl Worker {
         *self.consumed.entry(key).or_default() += events as u64;
     }
 
+    /// Notices an identity whose events do not all stand in one partition.
+    fn see_identity(&mut self, message: MessageKey, read: &Read) {
+        let (Some(identity), Some(origin)) = (read.keys.first(), self.tracker.context(message))
+        else {
+            return;
+        };
+        let at = &origin.message.at;
+        let identity = identity.expose();
+        if self.misrouted.see(&at.topic, at.partition, identity) && self.misrouted.identities() == 1
+        {
+            tracing::warn!(
+                topic = at.topic.as_str(),
+                "an identity comes from two partitions: its order cannot be kept; key the topic with `hubferry route`"
+            );
+        }
+    }
+
     fn open_element(&mut self, message: MessageKey, read: Read, dues: &mut Vec<Due<Origin>>) {
         let origin = self.link_origin(message, &read);
+        self.see_identity(message, &read);
         let element = self.tracker.element(message, read.position, read.body);
         self.tracker.dropped_invalid(read.dropped);
         for (mapping, closing) in read.closed {
@@ -652,9 +694,11 @@ impl Worker {
             };
             if let Some((mapping, origin)) = self.tracker.source_of(one.delivery) {
                 let written = origin.message.written_ms;
-                self.latency.ended(mapping, now.saturating_sub(written));
+                self.distributions
+                    .ended(mapping, now.saturating_sub(written));
             }
-            self.tracker.note(&notes);
+            let mapping = self.tracker.mapping_of(one.delivery);
+            self.tracker.note(mapping, &notes);
             self.end_or_keep(one.delivery, closing, one.record, &mut dues);
         }
         self.settle(dues);
@@ -668,7 +712,10 @@ impl Worker {
                 self.settle(dues);
             }
             // Its message stays unsettled: the offset is not committed, and it is read again.
-            Err(error) => self.fail(Failure::Outside(error.to_string())),
+            Err(error) => {
+                self.park_failures += 1;
+                self.fail(Failure::Outside(error.to_string()));
+            }
         }
     }
 
@@ -712,6 +759,10 @@ impl Worker {
             self.leaving = Some(Leaving::AtEnd);
         }
         self.repeats.keep();
+        self.distributions.look();
+        for took in self.source.take_drains() {
+            self.distributions.drained(took);
+        }
         if !self.is_stopping() {
             self.probe_braked();
         }
@@ -837,8 +888,37 @@ impl Worker {
                     ((topic.clone(), *partition), span)
                 })
                 .collect(),
+            lags: self.source.lags(),
+            paused: self.paused(),
+            rebalances: self.source.rebalances(),
+            stale: ledger.stale_tickets(),
+            misrouted: self.misrouted.identities(),
+            park_failures: self.park_failures,
         };
         self.board.send_replace(board);
+    }
+}
+
+impl Worker {
+    /// Partitions from which nothing is taken: each is full, or the worker is, or it stops.
+    fn paused(&self) -> BTreeMap<&'static str, usize> {
+        let ledger = self.source.ledger();
+        let all = self.assigned.len();
+        let full =
+            |(topic, partition): &&(Topic, Partition)| ledger.is_partition_full(topic, *partition);
+        let (mut partition, mut worker, mut stopping) = (0, 0, 0);
+        if self.is_stopping() {
+            stopping = all;
+        } else if ledger.is_full() {
+            worker = all;
+        } else {
+            partition = self.assigned.iter().filter(full).count();
+        }
+        BTreeMap::from([
+            ("partition_full", partition),
+            ("worker_full", worker),
+            ("stopping", stopping),
+        ])
     }
 }
 

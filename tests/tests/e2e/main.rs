@@ -18,6 +18,7 @@ mod input_errors;
 mod isolation;
 mod lifecycle;
 mod links;
+mod metrics;
 mod privacy;
 mod produce;
 mod sim;
