@@ -14,7 +14,7 @@ use crate::log::{self, Usual};
 use crate::output::{self, Form};
 use crate::schema_command::{self, SchemaArgs};
 use crate::workbench::{self, Tool};
-use crate::{check, demo, limits, produce, run, sim};
+use crate::{check, demo, doctor, limits, produce, run, sim};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,6 +74,8 @@ enum Command {
     Schema(SchemaArgs),
     #[command(flatten)]
     Workbench(Tool),
+    /// Look at everything outside, pass or fail with the fix: Kafka, Redis, clock, token, scopes, limits
+    Doctor,
     /// The account's windows: what is used, who holds what, what is left of the day
     Limits,
     /// Serve the HubSpot simulator
@@ -240,6 +242,11 @@ fn dispatch(cli: Cli, around: &Surroundings) -> Result<(), Failure> {
         Command::Workbench(tool) => {
             log::start(Usual::Warn, around);
             workbench::work(tool, &paths, around, form)
+        }
+        Command::Doctor => {
+            log::start(Usual::Warn, around);
+            let loaded = load(&paths, around)?;
+            run_to_end(Box::pin(doctor::doctor(loaded, form)))
         }
         Command::Limits => {
             log::start(Usual::Warn, around);

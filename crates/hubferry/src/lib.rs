@@ -13,6 +13,7 @@ pub mod output;
 mod auth;
 mod check;
 mod demo;
+mod doctor;
 mod limits;
 mod produce;
 mod run;
