@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::auth::{self, AuthArgs};
 use crate::config::{self, Loaded, Surroundings};
 use crate::exit::Failure;
+use crate::init::{self, InitArgs};
 use crate::log::{self, Usual};
 use crate::output::{self, Form};
 use crate::schema_command::{self, SchemaArgs};
@@ -74,6 +75,8 @@ enum Command {
     Schema(SchemaArgs),
     #[command(flatten)]
     Workbench(Tool),
+    /// Write a first configuration: mappings, their tests, the portal's schema; overwrites nothing
+    Init(InitArgs),
     /// Look at everything outside, pass or fail with the fix: Kafka, Redis, clock, token, scopes, limits
     Doctor,
     /// The account's windows: what is used, who holds what, what is left of the day
@@ -242,6 +245,10 @@ fn dispatch(cli: Cli, around: &Surroundings) -> Result<(), Failure> {
         Command::Workbench(tool) => {
             log::start(Usual::Warn, around);
             workbench::work(tool, &paths, around, form)
+        }
+        Command::Init(args) => {
+            log::start(Usual::Warn, around);
+            run_to_end(Box::pin(init::init(args, around.clone(), form)))
         }
         Command::Doctor => {
             log::start(Usual::Warn, around);

@@ -14,6 +14,7 @@ mod auth;
 mod check;
 mod demo;
 mod doctor;
+mod init;
 mod limits;
 mod produce;
 mod run;

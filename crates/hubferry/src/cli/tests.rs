@@ -29,6 +29,7 @@ fn the_help_names_every_command_with_examples() {
       try      Show what events would do: mappings, payloads, steps and calls; nothing is written
       test     Run the mapping tests (*.test.yaml) of folders; no network, no token
       import   Turn the reference workspace's exported subscriptions into a configuration, with notes
+      init     Write a first configuration: mappings, their tests, the portal's schema; overwrites nothing
       doctor   Look at everything outside, pass or fail with the fix: Kafka, Redis, clock, token, scopes, limits
       limits   The account's windows: what is used, who holds what, what is left of the day
       sim      Serve the HubSpot simulator
