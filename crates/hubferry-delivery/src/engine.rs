@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hubferry_hubspot::{Bucket, Client};
-use hubferry_limiter::{Ask, Limiter, LimiterError, Permit};
+use hubferry_limiter::{Ask, Class, LimitName, Limiter, LimiterError, Permit};
 use hubferry_memory::{Finding, Memory};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -44,6 +44,8 @@ pub struct Engine {
     stats: Arc<Stats>,
     backlog: Backlog,
     calls_in_flight: usize,
+    class: Option<Class>,
+    pace: Option<Limiter>,
 }
 
 /// What an engine works with.
@@ -68,6 +70,9 @@ pub struct EngineParts {
 
 /// The limits that calls count against, by name (names.md §6): `ten_seconds`, `associations`, `search`, `event_sends`.
 pub const LIMITS: [&str; 4] = ["ten_seconds", "associations", "search", "event_sends"];
+
+/// The limit that an engine with a pace of its own counts against ([`Engine::paced`]).
+pub const PACE: &str = "pace";
 
 const BUCKETS: [Bucket; 4] = [
     Bucket::Burst,
@@ -115,6 +120,26 @@ impl Engine {
             stats: parts.stats,
             backlog: parts.backlog,
             calls_in_flight: parts.calls_in_flight.max(1),
+            class: None,
+            pace: None,
+        }
+    }
+
+    /// The same, with every permit asked for under one class: old work takes only what live work leaves.
+    #[must_use]
+    pub fn of_class(self, class: Class) -> Self {
+        Self {
+            class: Some(class),
+            ..self
+        }
+    }
+
+    /// The same, and no faster than a limiter of its own allows, which knows the one limit [`PACE`].
+    #[must_use]
+    pub fn paced(self, pace: Limiter) -> Self {
+        Self {
+            pace: Some(pace),
+            ..self
         }
     }
 
@@ -256,9 +281,15 @@ impl Engine {
             };
             asking[n] = true;
             room -= 1;
-            let ask = Ask::new([limit_of(bucket)], class);
-            let (limiter, stop) = (self.limiter.clone(), stop.clone());
-            permits.spawn(async move { (bucket, limiter.acquire(&ask, &stop).await) });
+            let ask = Ask::new([limit_of(bucket)], self.class.unwrap_or(class));
+            let (limiter, pace, stop) = (self.limiter.clone(), self.pace.clone(), stop.clone());
+            permits.spawn(async move {
+                let permit = match keep_pace(pace, &stop).await {
+                    Ok(()) => limiter.acquire(&ask, &stop).await,
+                    Err(error) => Err(error),
+                };
+                (bucket, permit)
+            });
         }
     }
 
@@ -291,6 +322,7 @@ impl Engine {
                     memory: self.memory.clone(),
                     stats: self.stats.clone(),
                     stop: stop.clone(),
+                    class: self.class.unwrap_or(Class::Live),
                 };
                 calls.spawn(
                     async move { (outgoing.id, sender.send(outgoing, bucket, permit).await) },
@@ -313,6 +345,16 @@ impl Engine {
         self.scheduler
             .settle(id, sent.answers, Instant::now().into_std());
     }
+}
+
+/// Waits for the engine's own pace, if it has one. The portal's limits come after it: a permit of theirs is good for a
+/// moment only.
+async fn keep_pace(pace: Option<Limiter>, stop: &CancellationToken) -> Result<(), LimiterError> {
+    let Some(pace) = pace else {
+        return Ok(());
+    };
+    let ask = Ask::new([LimitName::new(PACE)], Class::Live);
+    pace.acquire(&ask, stop).await.map(drop)
 }
 
 async fn sleep_until(at: Option<Instant>) {

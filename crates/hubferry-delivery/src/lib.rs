@@ -23,6 +23,6 @@ mod stats;
 
 pub use admission::{Admission, Delivery, DeliveryId, MappingIndex};
 pub use ending::{Death, Ended, Ending, Note, SkipReason, Stage};
-pub use engine::{Backlog, Engine, EngineParts, Instruction, LIMITS};
+pub use engine::{Backlog, Engine, EngineParts, Instruction, LIMITS, PACE};
 pub use scheduler::{CallId, Outgoing, RoundId, Scheduler, SchedulerSettings, WallClock};
 pub use stats::{EndpointStats, HeldState, Stats, StatsSnapshot};

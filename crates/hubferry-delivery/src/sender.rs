@@ -22,6 +22,8 @@ pub(crate) struct Sender {
     pub(crate) memory: Arc<Memory>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) stop: CancellationToken,
+    /// What a call that comes too late asks again under.
+    pub(crate) class: Class,
 }
 
 /// What came of a call.
@@ -97,7 +99,7 @@ impl Sender {
 
     async fn renew(&self, bucket: Bucket, late: Permit) -> bool {
         self.limiter.give_back(late).await;
-        let ask = Ask::new([limit_of(bucket)], Class::Live);
+        let ask = Ask::new([limit_of(bucket)], self.class);
         self.limiter.acquire(&ask, &self.stop).await.is_ok()
     }
 
