@@ -1,8 +1,10 @@
 //! One benchmark, run once: `bench NAME` prints a JSON line for each figure. `cargo xtask bench` runs it and makes the table.
 
 mod calls;
+mod events;
 mod fill;
 mod memory;
+mod objects;
 mod speed;
 
 use std::path::Path;
@@ -19,6 +21,8 @@ async fn main() -> Result<()> {
         "calls" => calls::measure().await?,
         "memory" => memory::measure().await?,
         "speed" => speed::measure().await?,
+        "objects" => objects::measure().await?,
+        "events" => events::measure().await?,
         other => bail!("no benchmark is called `{other}`"),
     };
     for figure in figures {
