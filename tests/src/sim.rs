@@ -208,6 +208,16 @@ impl Sim {
         self.post("/sim/sample", &Value::Null).await
     }
 
+    /// Makes calls to the portal that are neither counted nor limited: a list of `method` (POST unless given), `path`
+    /// and `body`.
+    ///
+    /// # Errors
+    ///
+    /// The portal refuses one of them.
+    pub async fn set_up(&self, calls: &Value) -> Result<()> {
+        self.post("/sim/setup", calls).await
+    }
+
     /// What stands under `/sim/{what}`: `windows`, `lists`, `events`, `associations`, `oauth`, and whatever else there is.
     ///
     /// # Errors

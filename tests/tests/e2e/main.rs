@@ -4,13 +4,16 @@
 
 mod kafka_smoke;
 mod scene;
+mod world;
 
 mod access;
+mod associations;
 mod brake;
 mod cli;
 mod companies;
 mod dead_letters;
 mod demo;
+mod events;
 mod file;
 mod fleet;
 mod holds;
@@ -18,8 +21,12 @@ mod input_errors;
 mod isolation;
 mod lifecycle;
 mod links;
+mod lists;
 mod metrics;
+mod objects;
+mod people;
 mod privacy;
 mod produce;
 mod sim;
 mod stopping;
+mod values;
