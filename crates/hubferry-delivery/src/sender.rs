@@ -114,6 +114,10 @@ impl Sender {
                 })
                 .await;
         }
+        if let Some(day) = reply.daily {
+            let (max, remaining) = (day.limit, day.remaining);
+            self.limiter.observe(Hint::Day { max, remaining }).await;
+        }
         let Answers::PerStep(outcomes) = &reply.answers else {
             return;
         };
@@ -123,12 +127,14 @@ impl Sender {
         });
         if let Some((resume, bucket)) = throttled {
             let limits = [limit_of(bucket)].into_iter().collect();
-            self.limiter
-                .observe(Hint::Throttled {
+            let hint = match resume {
+                Resume::Midnight => Hint::DaySpent,
+                Resume::After(_) | Resume::Limiter => Hint::Throttled {
                     limits,
                     pause: pause_of(resume),
-                })
-                .await;
+                },
+            };
+            self.limiter.observe(hint).await;
         }
     }
 }

@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use deadpool_redis::{Pool, Runtime};
 use hubferry_delivery::{SchedulerSettings, Stats};
-use hubferry_hubspot::{Client, ClientSettings, ProbeError};
-use hubferry_limiter::{Ask, Class, LimitName, LimitSettings, Limiter, LimiterOptions, Scope};
+use hubferry_hubspot::{AccountInfo, Client, ClientSettings, ProbeError};
+use hubferry_limiter::{
+    Ask, Class, DayLimit, LimitName, LimitSettings, Limiter, LimiterOptions, OnLoss, Scope,
+    Tickets, Zone,
+};
 use hubferry_memory::{LocalLimits, Memory, keep_portal, known_portal};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::scopes::{self, Needs};
-use crate::config::{Configuration, Delivery, Destination, LimiterShape, Redis};
+use crate::config::{Configuration, Delivery, Destination, LimiterShape, OnRedisLoss, Redis};
 use crate::exit::Failure;
 use crate::vault::{self, Cut, Keys};
 
@@ -65,33 +68,45 @@ pub(crate) async fn open(
             (None, Some((pool, redis))) => remembered(destination, pool, redis).await?,
             (None, None) => None,
         };
-        let mut limiter_of = |portal: &str| -> Result<Limiter, Failure> {
-            let scope = format!("{portal}:{}", app(destination));
-            // Two destinations of one portal and app share its limit, as HubSpot counts it.
-            if let Some(limiter) = limiters.get(&scope) {
-                return Ok(Limiter::clone(limiter));
-            }
-            let made = limiter(destination, &configuration.limiter, &scope, shared)?;
-            limiters.insert(scope, made.clone());
-            Ok(made)
-        };
         // The question who the token belongs to is a call like any other. Only a portal that no worker has met before is
         // asked without a permit: its limiter has granted nothing yet.
-        if let Some(id) = expected
+        if let (Some(id), Some(_)) = (expected, shared)
             && !client.is_disconnected()
         {
-            permitted(&limiter_of(&id.to_string())?).await;
+            let scope = scope_of(destination, &id.to_string());
+            permitted(&limiter(
+                destination,
+                &configuration.limiter,
+                &scope,
+                shared,
+            )?)
+            .await;
         }
-        let portal_id = match (client.is_disconnected(), probe) {
-            (true, _) => Some(expected.ok_or_else(|| was_cut(destination))?),
-            (false, Probe::First) => Some(ask(destination, &client, expected).await?),
+        let account = match (client.is_disconnected(), probe) {
+            (true, _) => Account {
+                portal_id: Some(expected.ok_or_else(|| was_cut(destination))?),
+                time_zone: None,
+            },
+            (false, Probe::First) => account(destination, &client, expected).await?,
             (false, Probe::Reachable) => greet(destination, &client).await?,
         };
+        let portal_id = account.portal_id;
         let portal = portal_id.map_or_else(|| destination.name.clone(), |id| id.to_string());
-        let limiter = limiter_of(&portal)?;
+        let scope = scope_of(destination, &portal);
+        // Two destinations of one portal and app share its limit, as HubSpot counts it.
+        let limiter = match limiters.get(&scope) {
+            Some(limiter) => Limiter::clone(limiter),
+            None => {
+                let day = Some(day(destination, account.time_zone.as_deref()));
+                let made = limiter_with(destination, &configuration.limiter, &scope, shared, day)?;
+                limiters.insert(scope, made.clone());
+                made
+            }
+        };
         // A fleet's limiter that is new takes its window for spent; a process of its own has to count what it just asked.
-        if expected.is_none() && redis.is_none() {
-            permitted(&limiter).await;
+        match shared {
+            Some((_, redis)) => refuse_eviction(&limiter, redis).await?,
+            None => permitted(&limiter).await,
         }
         if let (Some(id), Some((pool, redis))) = (portal_id, shared)
             && let Err(error) =
@@ -266,25 +281,42 @@ async fn remembered(
 /// # Errors
 ///
 /// HubSpot refuses, or it is another portal; or it does not answer and nothing is known of the portal.
-pub(crate) async fn ask(
+async fn account(
     destination: &Destination,
     client: &Client,
     known: Option<u64>,
-) -> Result<u64, Failure> {
+) -> Result<Account, Failure> {
     match (client.probe(&CancellationToken::new()).await, known) {
-        (Ok(account), _) => expected(destination, account.portal_id.get()),
+        (Ok(account), _) => Account::of(destination, account),
         (Err(error @ (ProbeError::Passing { .. } | ProbeError::Timeout { .. })), Some(known)) => {
             tracing::warn!(destination = destination.name, "{error}; going on");
-            Ok(known)
+            Ok(Account {
+                portal_id: Some(known),
+                time_zone: None,
+            })
         }
         (Err(error), _) => Err(outside(destination, &error.to_string())),
     }
 }
 
+/// The number of the account behind the token.
+///
+/// # Errors
+///
+/// As [`account`].
+pub(crate) async fn ask(
+    destination: &Destination,
+    client: &Client,
+    known: Option<u64>,
+) -> Result<u64, Failure> {
+    let found = account(destination, client, known).await?.portal_id;
+    found.ok_or_else(|| outside(destination, "HubSpot does not say whose token it is"))
+}
+
 /// Asks likewise, but only a refusal or no connection at all ends the start.
-async fn greet(destination: &Destination, client: &Client) -> Result<Option<u64>, Failure> {
+async fn greet(destination: &Destination, client: &Client) -> Result<Account, Failure> {
     match client.probe(&CancellationToken::new()).await {
-        Ok(account) => expected(destination, account.portal_id.get()).map(Some),
+        Ok(account) => Account::of(destination, account),
         Err(
             error @ (ProbeError::Unauthorized { .. }
             | ProbeError::Forbidden { .. }
@@ -295,7 +327,26 @@ async fn greet(destination: &Destination, client: &Client) -> Result<Option<u64>
             | ProbeError::Passing { .. }
             | ProbeError::Unexpected { .. }
             | ProbeError::Stopped,
-        ) => Ok(destination.hubspot.portal_id),
+        ) => Ok(Account {
+            portal_id: destination.hubspot.portal_id,
+            time_zone: None,
+        }),
+    }
+}
+
+/// What HubSpot said of the account behind a token.
+struct Account {
+    portal_id: Option<u64>,
+    /// The zone whose midnight begins its day.
+    time_zone: Option<String>,
+}
+
+impl Account {
+    fn of(destination: &Destination, account: AccountInfo) -> Result<Self, Failure> {
+        Ok(Self {
+            portal_id: Some(expected(destination, account.portal_id.get())?),
+            time_zone: account.time_zone,
+        })
     }
 }
 
@@ -341,8 +392,30 @@ pub(crate) fn limiter_of(
     portal: &str,
     shared: Option<(&Pool, &Redis)>,
 ) -> Result<Limiter, Failure> {
-    let scope = format!("{portal}:{}", app(destination));
-    limiter(destination, shape, &scope, shared)
+    limiter(destination, shape, &scope_of(destination, portal), shared)
+}
+
+fn scope_of(destination: &Destination, portal: &str) -> String {
+    format!("{portal}:{}", app(destination))
+}
+
+/// The calls of a day, until the account's midnight. Event sends do not count (hubspot-api.md §8.2).
+fn day(destination: &Destination, time_zone: Option<&str>) -> DayLimit {
+    let zone = time_zone.and_then(|name| {
+        Zone::named(name)
+            .inspect_err(|error| {
+                tracing::warn!(destination = destination.name, %error, "the day is counted by universal time");
+            })
+            .ok()
+    });
+    DayLimit {
+        name: LimitName::new("daily"),
+        max: destination.hubspot.limits.daily,
+        zone: zone.unwrap_or_else(Zone::utc),
+        covers: ["ten_seconds", "associations", "search"]
+            .map(LimitName::new)
+            .to_vec(),
+    }
 }
 
 fn limiter(
@@ -351,26 +424,87 @@ fn limiter(
     scope: &str,
     shared: Option<(&Pool, &Redis)>,
 ) -> Result<Limiter, Failure> {
+    limiter_with(destination, shape, scope, shared, None)
+}
+
+fn limiter_with(
+    destination: &Destination,
+    shape: &LimiterShape,
+    scope: &str,
+    shared: Option<(&Pool, &Redis)>,
+    day: Option<DayLimit>,
+) -> Result<Limiter, Failure> {
     let limits = destination.hubspot.limits;
+    let ten_seconds = LimitSettings::ten_seconds(LimitName::new("ten_seconds"), limits.ten_seconds);
+    let associations =
+        LimitSettings::ten_seconds(LimitName::new("associations"), limits.associations);
     let settings = vec![
-        shaped(
-            LimitSettings::ten_seconds(LimitName::new("ten_seconds"), limits.ten_seconds),
-            shape,
-        ),
-        shaped(
-            LimitSettings::ten_seconds(LimitName::new("associations"), limits.associations),
-            shape,
-        ),
+        LimitSettings {
+            ceiling: limits.ten_seconds_ceiling,
+            others: limits.others_percent,
+            ..shaped(ten_seconds, shape)
+        },
+        LimitSettings {
+            others: limits.others_percent,
+            ..shaped(associations, shape)
+        },
         LimitSettings::per_second(LimitName::new("search"), limits.search),
         LimitSettings::per_second(LimitName::new("event_sends"), limits.event_sends),
     ];
     let scope = Scope::new(scope);
+    let options = LimiterOptions {
+        // Only a limiter that a worker keeps alive gets a ticket, see `keep_limiters`.
+        on_loss: match (shape.on_redis_loss, &day) {
+            (OnRedisLoss::Closed, _) | (_, None) => OnLoss::Closed,
+            (OnRedisLoss::Ticket, Some(_)) => OnLoss::Ticket(Tickets {
+                lasts: shape.ticket,
+                ..Tickets::new(shape.max_workers)
+            }),
+            (OnRedisLoss::Share, Some(_)) => OnLoss::Ticket(Tickets {
+                lasts: A_DAY,
+                ..Tickets::new(shape.max_workers)
+            }),
+        },
+        day,
+        ..LimiterOptions::default()
+    };
     let made = match shared {
-        Some((pool, redis)) => Limiter::redis(pool.clone(), &redis.prefix, scope, settings),
-        None => Limiter::local_with(scope, settings, LimiterOptions::default()),
+        Some((pool, redis)) => {
+            Limiter::redis_with(pool.clone(), &redis.prefix, scope, settings, options)
+        }
+        None => Limiter::local_with(
+            scope,
+            settings,
+            LimiterOptions {
+                on_loss: OnLoss::Closed,
+                ..options
+            },
+        ),
     };
     made.map_err(|error| Failure::Usage(format!("config_invalid: limiter: {error}")))
 }
+
+/// Refuses a Redis that may drop what the limiter keeps there.
+///
+/// # Errors
+///
+/// It may, and nobody has allowed it; or it does not answer.
+pub(crate) async fn refuse_eviction(limiter: &Limiter, redis: &Redis) -> Result<(), Failure> {
+    let report = limiter.check_store().await.map_err(|error| {
+        Failure::Outside(format!("could not ask redis: {error}; check redis.url"))
+    })?;
+    if report.may_evict() && !redis.allow_eviction {
+        return Err(Failure::Outside(format!(
+            "redis evicts keys when its memory is short (maxmemory-policy {}): a dropped window would let HubSpot's limit be exceeded; \
+             set maxmemory-policy noeviction, or redis.allow_eviction: true",
+            report.policy
+        )));
+    }
+    Ok(())
+}
+
+/// How long a worker with `on_redis_loss: share` goes on without Redis.
+const A_DAY: Duration = Duration::from_hours(24);
 
 fn shaped(settings: LimitSettings, shape: &LimiterShape) -> LimitSettings {
     LimitSettings {

@@ -134,7 +134,11 @@ fn each_event_says_what_it_would_do_and_the_last_line_sums_up() {
             .unwrap()
             .len()
     };
-    assert_eq!(calls(1), 1, "the association: line 3 wrote the same company");
+    assert_eq!(
+        calls(1),
+        1,
+        "the association: line 3 wrote the same company"
+    );
     assert_eq!(calls(2), 2, "the property and the company");
     assert_eq!(calls(8), 2, "nothing to associate with yet");
     let refused = &lines[4]["mappings"][0];

@@ -64,6 +64,12 @@ pub struct Limits {
     pub search: NonZeroU32,
     /// Event sends in any second.
     pub event_sends: NonZeroU32,
+    /// How far HubSpot's own word may raise the calls in ten seconds.
+    pub ten_seconds_ceiling: NonZeroU32,
+    /// Calls a day; learned from HubSpot's answers when it is not said.
+    pub daily: Option<NonZeroU32>,
+    /// The share that is left to the customer's other apps, in percent.
+    pub others_percent: u8,
 }
 
 pub(crate) const DEFAULT_GROUP_ID: &str = "segment_group_id";
@@ -244,17 +250,37 @@ fn refresh_token_file(auth: Option<&Value>) -> Option<PathBuf> {
 }
 
 fn limits(section: Section<'_>) -> Limits {
+    let ten_seconds = section.limit("ten_seconds", at_least_one(100));
     let limits = Limits {
-        ten_seconds: section.limit("ten_seconds", at_least_one(100)),
+        ten_seconds,
         associations: section.limit("associations", at_least_one(100)),
         search: section.limit("search", at_least_one(5)),
         event_sends: section.limit("event_sends", at_least_one(1_250)),
+        ten_seconds_ceiling: section
+            .limit("ten_seconds_ceiling", ten_seconds)
+            .max(ten_seconds),
+        daily: section.optional_limit("daily"),
+        others_percent: others_percent(&section),
     };
-    for key in ["ten_seconds_ceiling", "daily", "others_share"] {
-        section.later(key);
-    }
     section.finish();
     limits
+}
+
+/// The share of others, up to 90 %.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share between 0 and 0.9"
+)]
+fn others_percent(section: &Section<'_>) -> u8 {
+    let share = section.share("others_share").unwrap_or(0.0);
+    if share > 0.9 {
+        let path = section.path_of("others_share");
+        section
+            .problems()
+            .invalid(&path, "leaves hubferry less than 10%");
+    }
+    (share.min(0.9) * 100.0).round() as u8
 }
 
 fn auth(section: Section<'_>, around: &Surroundings) -> Option<Auth> {

@@ -94,6 +94,8 @@ pub struct Redis {
     pub url: String,
     /// What every key begins with.
     pub prefix: String,
+    /// Whether a Redis that drops keys when memory is short will do; then a limit may be exceeded once.
+    pub allow_eviction: bool,
 }
 
 impl Redis {
@@ -153,6 +155,23 @@ pub struct LimiterShape {
     pub horizon: Duration,
     /// The burst after idle time, as a share of the limit.
     pub pacing_burst: f64,
+    /// The most workers there ever are, the surge of an upgrade included: it sizes what each may do without Redis.
+    pub max_workers: NonZeroU32,
+    /// What a worker does that loses Redis.
+    pub on_redis_loss: OnRedisLoss,
+    /// How long a worker may go on without Redis.
+    pub ticket: Duration,
+}
+
+/// `limiter.on_redis_loss`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnRedisLoss {
+    /// It goes on at the small rate that its ticket allows, as long as that lasts.
+    Ticket,
+    /// It stops calling.
+    Closed,
+    /// It goes on at that rate for a day.
+    Share,
 }
 
 /// `admin`.
@@ -286,6 +305,7 @@ fn redis(top: &Section<'_>) -> Option<Redis> {
     let prefix = section
         .text("prefix")
         .unwrap_or_else(|| "hubferry".to_owned());
+    let allow_eviction = section.flag("allow_eviction", false);
     section.finish();
     let url = url?;
     let known = ["redis://", "rediss://", "redis+unix://", "unix://"];
@@ -295,7 +315,11 @@ fn redis(top: &Section<'_>) -> Option<Redis> {
             "not an address that begins with redis:// or rediss:// (the value is not shown)",
         );
     }
-    Some(Redis { url, prefix })
+    Some(Redis {
+        url,
+        prefix,
+        allow_eviction,
+    })
 }
 
 fn input(section: Section<'_>) -> Input {
@@ -370,6 +394,18 @@ fn limiter(section: Section<'_>) -> LimiterShape {
         spread: section.duration("spread", Duration::from_millis(300)),
         horizon: section.duration("horizon", Duration::from_secs(2)),
         pacing_burst: section.share("pacing_burst").unwrap_or(0.25),
+        max_workers: section.limit("max_workers", at_least_one(1)),
+        on_redis_loss: section
+            .choice(
+                "on_redis_loss",
+                &[
+                    ("ticket", OnRedisLoss::Ticket),
+                    ("closed", OnRedisLoss::Closed),
+                    ("share", OnRedisLoss::Share),
+                ],
+            )
+            .unwrap_or(OnRedisLoss::Ticket),
+        ticket: section.duration("ticket", Duration::from_mins(10)),
     };
     if shape.slot.is_zero() {
         section
@@ -380,9 +416,6 @@ fn limiter(section: Section<'_>) -> LimiterShape {
         section
             .problems()
             .invalid("limiter.pacing_burst", "has to be above 0%");
-    }
-    for key in ["max_workers", "on_redis_loss", "ticket"] {
-        section.later(key);
     }
     section.finish();
     shape

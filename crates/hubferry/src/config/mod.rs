@@ -22,7 +22,8 @@ pub use layers::{Secrets, Surroundings};
 pub(crate) use layers::{is_test_file, parse_text};
 pub use mapping::MappingEntry;
 pub use meant::{
-    Admin, ClientProperties, Configuration, Delivery, Input, Intake, Kafka, LimiterShape, Redis,
+    Admin, ClientProperties, Configuration, Delivery, Input, Intake, Kafka, LimiterShape,
+    OnRedisLoss, Redis,
 };
 pub use places::Place;
 pub(crate) use places::{Places, Root};

@@ -25,6 +25,7 @@ kafka:
 redis:
   url: redis://localhost:6379                 # rediss:// for TLS
   prefix: hubferry
+  allow_eviction: false                       # a Redis that drops keys may let a limit be exceeded
 
 input:
   format: json                                # json: one event or one batch envelope a message; array; ndjson
@@ -56,6 +57,9 @@ limiter:
   spread: 300ms                               # how much the way to HubSpot may vary
   horizon: 2s                                 # how far ahead a call may be booked
   pacing_burst: 25%                           # the burst after idle time, as a share of the limit
+  max_workers: 1                              # the most there ever are, the surge of an upgrade included
+  on_redis_loss: ticket                       # go on at 80% of the limit shared among max_workers; closed: stop; share: for a day
+  ticket: 10m                                 # how long a worker may go on without Redis
 
 # What seals the OAuth tokens that the workers of a fleet share in Redis; private apps need none.
 secrets: {}
@@ -89,6 +93,9 @@ destinations:
         associations: 100                     # association batches in any 10 s
         search: 5                             # searches in any second
         event_sends: 1250                     # event sends in any second
+        # ten_seconds_ceiling: 190            # how far HubSpot's answers may raise ten_seconds
+        # daily: 250000                       # calls a day; learned from HubSpot's answers when not said
+        others_share: 0%                      # left to the customer's other apps
     mappings:
       - name: contacts
         enabled: true

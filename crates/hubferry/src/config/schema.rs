@@ -20,6 +20,7 @@ pub fn schema() -> Value {
             "redis": section("What the workers of a fleet share: the call limit, contact ids, waiting links. Without it everything is held in one process.", &[
                 ("url", text("The address, rediss:// for TLS.", None)),
                 ("prefix", text("What every key begins with.", Some("hubferry"))),
+                ("allow_eviction", flag("Whether a Redis that drops keys when memory is short will do; then a limit may be exceeded.", false)),
             ], &["url"]),
             "input": section("How a message is read.", &[
                 ("format", words("What one message holds: one event or one batch envelope, a list of events, or one event a line.", &["json", "array", "ndjson"], Some("json"))),
@@ -56,9 +57,9 @@ pub fn schema() -> Value {
                 ("spread", duration("How much the way to HubSpot may vary.", "300ms")),
                 ("horizon", duration("How far ahead a call may be booked.", "2s")),
                 ("pacing_burst", text("The burst after idle time, as a share of the limit.", Some("25%"))),
-                ("max_workers", later("The most workers.")),
-                ("on_redis_loss", later("What happens without Redis.")),
-                ("ticket", later("How long a worker may go on without Redis.")),
+                ("max_workers", whole("The most workers there ever are, the surge of an upgrade included.", Some(1))),
+                ("on_redis_loss", words("What a worker does that loses Redis: go on at its ticket's small rate, stop, or go on at that rate for a day.", &["ticket", "closed", "share"], Some("ticket"))),
+                ("ticket", duration("How long a worker may go on without Redis.", "10m")),
             ], &[]),
             "admin": section("/healthz, /readyz and /metrics.", &[
                 ("listen", text("Where the endpoint listens.", Some("127.0.0.1:9400"))),
@@ -218,14 +219,29 @@ fn hubspot() -> Value {
                         ("search", whole("Searches in any second.", Some(5))),
                         (
                             "ten_seconds_ceiling",
-                            later("How far headers may raise the limit."),
+                            whole(
+                                "How far HubSpot's answers may raise the calls in 10 s; the same when not said.",
+                                None,
+                            ),
                         ),
                         (
                             "event_sends",
                             whole("Event sends in any second.", Some(1_250)),
                         ),
-                        ("daily", later("Calls a day.")),
-                        ("others_share", later("The share left for other apps.")),
+                        (
+                            "daily",
+                            whole(
+                                "Calls a day, until the account's midnight; learned from HubSpot's answers when not said.",
+                                None,
+                            ),
+                        ),
+                        (
+                            "others_share",
+                            text(
+                                "The share of each window that is left to the customer's other apps.",
+                                Some("0%"),
+                            ),
+                        ),
                     ],
                     &[],
                 ),
