@@ -214,6 +214,11 @@ pub(crate) struct Turns(Option<Limiter>);
 const TURN_WAITS: Duration = Duration::from_secs(20);
 
 impl Turns {
+    /// Among nobody: there is no fleet yet.
+    pub(crate) const fn alone() -> Self {
+        Self(None)
+    }
+
     /// Among the calls to a destination.
     ///
     /// # Errors

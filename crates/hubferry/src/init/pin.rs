@@ -43,7 +43,7 @@ pub(super) async fn read(
             url.map_err(|error| Failure::Bug(format!("the simulator's address: {error}")))?;
     }
     let connected = portals::connect(&configuration, &destination, None).await?;
-    let portal = live(&destination, &connected.client).await;
+    let portal = live(&destination, &connected.client, &portals::Turns::alone()).await;
     if let Some(simulator) = simulator {
         simulator.stop().await;
     }
