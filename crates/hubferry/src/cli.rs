@@ -9,10 +9,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::auth::{self, AuthArgs};
 use crate::config::{self, Loaded, Surroundings};
+use crate::dlq::{self, DlqArgs};
 use crate::exit::Failure;
 use crate::init::{self, InitArgs};
 use crate::log::{self, Usual};
 use crate::output::{self, Form};
+use crate::replay::{self, ReplayArgs};
 use crate::schema_command::{self, SchemaArgs};
 use crate::workbench::{self, Tool};
 use crate::{check, demo, doctor, limits, produce, run, sim};
@@ -81,6 +83,10 @@ enum Command {
     Doctor,
     /// The account's windows: what is used, who holds what, what is left of the day
     Limits,
+    /// Dead letters: list, show, count by cause, explain, export
+    Dlq(DlqArgs),
+    /// Send dead letters through again: plan, run, status, stop, resume, discard
+    Replay(ReplayArgs),
     /// Serve the HubSpot simulator
     Sim(SimArgs),
     /// About the configuration file
@@ -259,6 +265,16 @@ fn dispatch(cli: Cli, around: &Surroundings) -> Result<(), Failure> {
             log::start(Usual::Warn, around);
             let loaded = load(&paths, around)?;
             run_to_end(Box::pin(limits::limits(loaded, form)))
+        }
+        Command::Dlq(args) => {
+            log::start(Usual::Warn, around);
+            let loaded = args.needs_configuration().then(|| load(&paths, around));
+            run_to_end(Box::pin(dlq::dlq(loaded.transpose()?, args, form)))
+        }
+        Command::Replay(args) => {
+            log::start(Usual::Warn, around);
+            let loaded = load(&paths, around)?;
+            run_to_end(Box::pin(replay::replay(loaded, args, form)))
         }
         Command::Sim(args) => {
             log::start(Usual::Info, around);

@@ -27,6 +27,18 @@ pub fn print(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::Outside(format!("could not write to standard output: {error}")))
 }
 
+/// Writes bytes to standard output as they are.
+///
+/// # Errors
+///
+/// When standard output is closed.
+pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::Outside(format!("could not write to standard output: {error}")))
+}
+
 /// Writes one JSON document and a line end to standard output.
 ///
 /// # Errors

@@ -25,7 +25,7 @@ pub(crate) struct Scribe {
 }
 
 /// Where no mapping fired.
-const NO_MAPPING: &str = "none";
+pub(crate) const NO_MAPPING: &str = "none";
 
 /// What happened to the deliveries of one event.
 struct Fate {
@@ -165,13 +165,15 @@ fn header(message: &Message, name: &str) -> Option<String> {
     String::from_utf8(value.to_vec()).ok()
 }
 
-fn name(mapping: Option<MappingIndex>, ids: &[String]) -> String {
+/// `DESTINATION/NAME`, or `none`.
+pub(crate) fn name(mapping: Option<MappingIndex>, ids: &[String]) -> String {
     mapping
         .and_then(|index| ids.get(usize::try_from(index.0).ok()?))
         .map_or_else(|| NO_MAPPING.to_owned(), Clone::clone)
 }
 
-fn lists(
+/// What failed, was delivered and was skipped.
+pub(crate) fn lists(
     closed: &[Closed],
     ids: &[String],
     now: i64,

@@ -27,6 +27,7 @@ mod objects;
 mod people;
 mod privacy;
 mod produce;
+mod replay;
 mod sim;
 mod stopping;
 mod values;

@@ -32,6 +32,8 @@ fn the_help_names_every_command_with_examples() {
       init     Write a first configuration: mappings, their tests, the portal's schema; overwrites nothing
       doctor   Look at everything outside, pass or fail with the fix: Kafka, Redis, clock, token, scopes, limits
       limits   The account's windows: what is used, who holds what, what is left of the day
+      dlq      Dead letters: list, show, count by cause, explain, export
+      replay   Send dead letters through again: plan, run, status, stop, resume, discard
       sim      Serve the HubSpot simulator
       config   About the configuration file
       help     Print this message or the help of the given subcommand(s)
