@@ -303,7 +303,9 @@ pub(crate) async fn work(
             .map(|portal| (portal.name.clone(), Arc::clone(&portal.stats))),
     );
     let memories: Vec<Arc<Memory>> = portals.iter().map(|p| Arc::clone(&p.memory)).collect();
+    let mut limiters = Vec::new();
     for (seed, portal) in (1..).zip(portals) {
+        let limiter = portal.limiter.clone();
         let engine = Engine::new(EngineParts {
             scheduler: portals::scheduler_settings(&delivery, seed),
             calls_in_flight: CALLS_IN_FLIGHT,
@@ -315,6 +317,7 @@ pub(crate) async fn work(
             backlog: backlog.clone(),
         });
         let (sender, admissions) = mpsc::channel(ADMISSIONS);
+        limiters.push(limiter);
         engines.push(sender);
         tasks.spawn(engine.run(admissions, to_worker.clone(), stop.clone()));
     }
@@ -342,7 +345,29 @@ pub(crate) async fn work(
         distributions,
         questions,
     };
-    Box::pin(worker::work(parts)).await
+    Box::pin(keep_limiters(limiters, worker::work(parts))).await
+}
+
+/// How long handing back what a worker may do without Redis may take.
+const LAST_WORD: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Shows the limiters' store that this worker lives, as long as it works.
+async fn keep_limiters<T>(limiters: Vec<Limiter>, working: impl Future<Output = T>) -> T {
+    let stop = CancellationToken::new();
+    let keeping =
+        futures_util::future::join_all(limiters.iter().map(|limiter| limiter.keep(&stop)));
+    let mut keeping = std::pin::pin!(keeping);
+    let mut working = std::pin::pin!(working);
+    tokio::select! {
+        worked = &mut working => {
+            stop.cancel();
+            // Without the last word the store keeps this worker's share free for a while: no more than that.
+            tokio::time::timeout(LAST_WORD, keeping).await.ok();
+            worked
+        }
+        // It only ends when it is told to.
+        _ = &mut keeping => working.await,
+    }
 }
 
 /// Takes a configuration apart for a worker.
