@@ -22,6 +22,7 @@ mod isolation;
 mod lifecycle;
 mod links;
 mod lists;
+mod meanwhile;
 mod metrics;
 mod objects;
 mod people;

@@ -160,10 +160,13 @@ async fn an_upsert_that_is_repeated_changes_nothing() -> Result<()> {
 #[tokio::test]
 async fn every_kind_of_object_takes_records() -> Result<()> {
     let scene = Scene::sample().await?;
+    let unique = json!({"name": "external_id", "label": "External id", "type": "string", "fieldType": "text", "groupName": "productinformation", "hasUniqueValue": true});
+    scene.sim.define("products", unique).await?;
     for (object, id, plural, name) in [
         ("deals", "external_id", "deals", "dealname"),
         ("0-3", "external_id", "deals", "dealname"),
         ("ticket", "external_id", "tickets", "subject"),
+        ("product", "external_id", "products", "name"),
         (&*format!("p{HUB}_pets"), "pet_id", "pets", "pet_name"),
         ("p_pets", "pet_id", "pets", "pet_name"),
     ] {

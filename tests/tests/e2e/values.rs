@@ -7,8 +7,9 @@ use anyhow::{Context as _, Result};
 use hubferry_tests::Config;
 use serde_json::{Map, Value, json};
 
-use crate::objects::{mapping, set};
+use crate::objects::{mapping, set, target};
 use crate::scene::Scene;
+use crate::world::HUB;
 
 /// Identify events as contacts, with everything in `traits.more` as further properties.
 fn people(config: Config, changes: &Value) -> Config {
@@ -369,6 +370,88 @@ async fn a_batch_that_is_refused_whole_is_taken_apart_on_every_endpoint() -> Res
         );
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn one_bad_occurrence_pair_or_company_of_a_hundred_is_found_in_its_batch() -> Result<()> {
+    let scene = Scene::sample().await?;
+    let refused = |path: &str, poison: &str| json!([{"match": {"path_contains": path, "body_contains": poison}, "then": {"answer": "whole_batch_400"}}]);
+    let group = |n: u32, name: &str| json!({"type": "group", "messageId": format!("g{n}"), "userId": format!("u{n}"), "groupId": format!("g{n}"), "traits": {"name": name}});
+    let companies = scene.config().mapping(
+        json!({"name": "companies", "action": "upsertCompany", "trigger": "type = \"group\"",
+        "use_defaults": true, "fields": {"associateContact": false}}),
+    );
+    scene
+        .sim
+        .faults(&refused("companies/batch/upsert", "poison"))
+        .await?;
+    let mut events: Vec<Value> = (0..100).map(|n| group(n, "fine")).collect();
+    events[71] = group(71, "poison");
+    let ran = scene.play(&companies, &events).await?;
+    assert_eq!(ran.dead(), [(71, "record", "hubspot_rejected")]);
+    assert_eq!(ran.world.values("companies", "name"), ["fine"; 99]);
+
+    let order = |n: u32, title: &str| {
+        json!({"type": "track", "event": "order_completed", "messageId": format!("o{n}"), "userId": format!("u{n}"),
+        "properties": {"email": format!("p{n}@example.com"), "title": title}})
+    };
+    let occurrences = scene.config().mapping(json!({"name": "orders", "action": "sendCustomBehavioralEvent", "trigger": "type = \"track\"",
+        "use_defaults": true, "fields": {"eventName": format!("pe{HUB}_order_completed"), "properties": {"title": {"@path": "$.properties.title"}}}}));
+    scene.sim.faults(&refused("/send", "poison")).await?;
+    let mut events: Vec<Value> = (0..100).map(|n| order(n, "fine")).collect();
+    events[29] = order(29, "poison");
+    let ran = scene.play(&occurrences, &events).await?;
+    assert_eq!(
+        ran.dead(),
+        [(29, "occurrence", "hubspot_rejected")],
+        "{:?}",
+        ran.report
+    );
+    assert_eq!(
+        scene.event("order_completed").await?.counted.occurrences,
+        99
+    );
+
+    let people: Vec<Value> = (0..100).map(|n| person(n, &json!({}))).collect();
+    scene.sim.faults(&json!([])).await?;
+    let ran = scene.play(&people_of(&scene), &people).await?;
+    let bad = ran
+        .world
+        .find("contacts", "email", "p50@example.com")?
+        .id
+        .clone();
+    scene
+        .sim
+        .faults(&refused("/associations/", &format!("\"{bad}\"")))
+        .await?;
+    let tie = |n: u32| {
+        let email = format!("p{n}@example.com");
+        let company = target("company", "HUBSPOT_DEFINED:279", "segment_group_id", "g1");
+        crate::objects::tie(&email, 2, &[company])
+    };
+    let ties: Vec<Value> = (0..100).map(tie).collect();
+    let config = scene
+        .config()
+        .mapping(mapping("contact", "email", "upsert", &json!({})));
+    let ran = scene.play(&config, &ties).await?;
+    assert_eq!(
+        ran.dead(),
+        [(50, "association", "hubspot_rejected")],
+        "{:?}",
+        ran.report
+    );
+    let company = ran.world.find("companies", "segment_group_id", "g1")?;
+    let tied = ran
+        .world
+        .all("contacts")
+        .iter()
+        .filter(|one| ran.world.tied(one, company));
+    assert_eq!(tied.count(), 99);
+    Ok(())
+}
+
+fn people_of(scene: &Scene) -> Config {
+    people(scene.config(), &json!({}))
 }
 
 #[tokio::test]
