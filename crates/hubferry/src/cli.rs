@@ -15,6 +15,7 @@ use crate::init::{self, InitArgs};
 use crate::log::{self, Usual};
 use crate::output::{self, Form};
 use crate::replay::{self, ReplayArgs};
+use crate::route::{self, RouteArgs};
 use crate::schema_command::{self, SchemaArgs};
 use crate::workbench::{self, Tool};
 use crate::{check, demo, doctor, limits, produce, run, sim};
@@ -69,6 +70,8 @@ enum Command {
     Run(RunArgs),
     /// Put NDJSON events on the topic, keyed by identity
     Produce(ProduceArgs),
+    /// Copy a topic that is not keyed by identity to one that is
+    Route(RouteArgs),
     /// Check configuration and mappings; with --live, broker, Redis and token too
     Check(CheckArgs),
     /// Sign in by OAuth, look at connections, renew, cut and connect them again
@@ -226,6 +229,11 @@ fn dispatch(cli: Cli, around: &Surroundings) -> Result<(), Failure> {
             run_to_end(Box::pin(produce::produce(
                 loaded, &args.file, args.topic, form,
             )))
+        }
+        Command::Route(args) => {
+            log::start(Usual::Info, around);
+            let loaded = load(&paths, around)?;
+            run_to_end(Box::pin(route::route(loaded, args, form)))
         }
         Command::Check(args) => {
             log::start(Usual::Warn, around);

@@ -19,6 +19,7 @@ mod init;
 mod limits;
 mod produce;
 mod replay;
+mod route;
 mod run;
 mod schema_command;
 mod sim;

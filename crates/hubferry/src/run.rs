@@ -352,7 +352,10 @@ pub(crate) async fn work(
 const LAST_WORD: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Shows the limiters' store that this worker lives, as long as it works.
-async fn keep_limiters<T>(limiters: Vec<Limiter>, working: impl Future<Output = T>) -> T {
+pub(crate) async fn keep_limiters<T>(
+    limiters: Vec<Limiter>,
+    working: impl Future<Output = T>,
+) -> T {
     let stop = CancellationToken::new();
     let keeping =
         futures_util::future::join_all(limiters.iter().map(|limiter| limiter.keep(&stop)));

@@ -29,6 +29,7 @@ mod people;
 mod privacy;
 mod produce;
 mod replay;
+mod route;
 mod sim;
 mod stopping;
 mod values;

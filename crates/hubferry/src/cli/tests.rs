@@ -22,6 +22,7 @@ fn the_help_names_every_command_with_examples() {
       demo     Show the whole thing in a minute: embedded broker, simulated HubSpot, sample events
       run      Run the worker; with --input, carry the events of a file and end
       produce  Put NDJSON events on the topic, keyed by identity
+      route    Copy a topic that is not keyed by identity to one that is
       check    Check configuration and mappings; with --live, broker, Redis and token too
       auth     Sign in by OAuth, look at connections, renew, cut and connect them again
       schema   What the portal offers: types, properties, groups, ids, labels, lists, events; pin it, compare it

@@ -318,6 +318,10 @@ impl Session {
         let pace = max_rate.map(pace).transpose()?;
         let mut tasks = JoinSet::new();
         let mut engines = Vec::new();
+        let limiters = portals
+            .iter()
+            .map(|portal| portal.limiter.clone())
+            .collect();
         for (seed, portal) in (1..).zip(portals) {
             let mut engine = Engine::new(EngineParts {
                 scheduler: portals::scheduler_settings(&delivery, seed),
@@ -356,7 +360,7 @@ impl Session {
             drain,
             progress: Progress::start(Some(total), "ended"),
         };
-        Box::pin(again::go(parts)).await
+        Box::pin(run::keep_limiters(limiters, again::go(parts))).await
     }
 }
 
