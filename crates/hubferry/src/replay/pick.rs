@@ -259,3 +259,127 @@ fn leave_blocked(picked: &mut Picked, open: &HashSet<String>) {
             .extend(blocked.into_iter().map(|chosen| chosen.letter));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::dlq::filters;
+
+    /// A line of a `--dead-letters` file.
+    fn line(offset: i64, mappings: &[&str], more: &[(&str, serde_json::Value)]) -> String {
+        let failed: Vec<_> = mappings
+            .iter()
+            .map(|mapping| serde_json::json!({"mapping": mapping, "stage": "record", "class": "input", "code": "not_unique"}))
+            .collect();
+        let mut line = serde_json::json!({
+            "messageId": format!("m{offset}"), "event": {"type": "identify", "userId": "u"}, "dlq.version": 1,
+            "origin.topic": "t", "origin.partition": 0, "origin.offset": offset, "message.id": format!("m{offset}"),
+            "mappings.failed": failed,
+        });
+        for (name, value) in more {
+            line[*name] = value.clone();
+        }
+        line.to_string()
+    }
+
+    fn id_of(offset: i64) -> String {
+        let letter = Letter::read_line(&line(offset, &["a/b"], &[]), 0).unwrap();
+        letter.id()
+    }
+
+    async fn picked(
+        lines: &[String],
+        selection: &str,
+        ignore_blocker: bool,
+    ) -> Result<Picked, Failure> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dead.ndjson");
+        std::fs::write(&path, lines.join("\n")).unwrap();
+        let selection = filters::written(selection, 0).unwrap();
+        let mappings = ["a/b".to_owned(), "a/c".to_owned()];
+        let wish = Wish {
+            selection: &selection,
+            source: None,
+            ends: None,
+            mappings: &mappings,
+            max_replays: 5,
+            worn_out_too: false,
+            ignore_blocker,
+        };
+        pick(
+            &Shelf::File(Path::new(&path).to_owned()),
+            &Journals::none(),
+            &wish,
+        )
+        .await
+    }
+
+    fn offsets(picked: &Picked) -> Vec<i64> {
+        let letters = picked.letters.iter();
+        letters
+            .map(|one| one.letter.letter.origin.offset.get())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_follower_waits_for_its_blocker_and_for_the_blockers_blocker() {
+        let lines = [
+            line(9, &["a/b"], &[("blocked_by", id_of(5).into())]),
+            line(5, &["a/b"], &[("blocked_by", id_of(2).into())]),
+            line(2, &["a/b"], &[]),
+            line(7, &["a/b"], &[("blocked_by", id_of(100).into())]),
+        ];
+        for (selection, ignore, expected, blocked) in [
+            // In the order of the source; what waits for a letter that is not open waits for nothing.
+            ("", false, &[2, 5, 7, 9][..], 0),
+            ("message-id=m5,m9", false, &[], 2),
+            ("message-id=m2,m9", false, &[2], 1),
+            ("message-id=m5,m9", true, &[5, 9], 0),
+        ] {
+            let picked = picked(&lines, selection, ignore).await.unwrap();
+            assert_eq!(
+                (offsets(&picked).as_slice(), picked.blocked),
+                (expected, blocked),
+                "{selection}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn worn_out_letters_and_mappings_that_are_gone_are_left_out_and_counted() {
+        let lines = [
+            line(1, &["a/b", "a/gone"], &[]),
+            line(2, &["a/gone"], &[]),
+            line(3, &["a/b"], &[("replay.count", 5.into())]),
+            line(4, &["a/b", "a/c"], &[("replay.count", 4.into())]),
+        ];
+        let all = picked(&lines, "", false).await.unwrap();
+        assert_eq!(offsets(&all), [1, 4]);
+        assert_eq!(
+            (all.deliveries(), all.exhausted, all.gone["a/gone"]),
+            (3, 1, 2)
+        );
+        let other: Vec<&str> = all.letters[0]
+            .others
+            .iter()
+            .map(|one| one.mapping.as_str())
+            .collect();
+        assert_eq!(other, ["a/gone"]);
+        let one = picked(&lines, "mapping=a/c", false).await.unwrap();
+        assert_eq!((offsets(&one), one.deliveries()), (vec![4], 1));
+        assert_eq!(one.others.len(), 3, "what is not selected is kept");
+    }
+
+    #[tokio::test]
+    async fn a_letter_of_a_later_version_ends_it_with_one_line() {
+        let lines = [line(1, &["a/b"], &[("dlq.version", 9.into())])];
+        let refused = picked(&lines, "", false).await.unwrap_err();
+        assert!(matches!(refused, Failure::Data(_)));
+        assert_eq!(
+            refused.to_string(),
+            "the dead letter dead-letters/0@0 has version 9, and this build reads versions up to 1; update hubferry"
+        );
+    }
+}
