@@ -941,3 +941,16 @@ async fn page_views_arrive_as_events_with_title_and_url() -> Result<()> {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn the_event_action_of_the_classic_product_is_refused_with_a_pointer_to_the_others()
+-> Result<()> {
+    let scene = Scene::new().await?;
+    let classic = behavioural(scene.config(), &json!({"action": "sendBehavioralEvent"}));
+    let finished = scene.carry(&classic, &[]).await?;
+    ensure!(finished.code == Some(1), "{finished:?}");
+    for action in ["sendCustomBehavioralEvent", "customEvent"] {
+        assert!(finished.stderr.contains(action), "{finished:?}");
+    }
+    Ok(())
+}

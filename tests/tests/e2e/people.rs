@@ -725,6 +725,25 @@ async fn f5_an_event_whose_mapping_fails_is_alone_in_it() -> Result<()> {
 }
 
 #[tokio::test]
+async fn f15_a_call_is_given_up_after_the_time_that_is_configured() -> Result<()> {
+    let scene = Scene::new().await?;
+    let slow = json!([{"match": {"path_contains": "batch/upsert"}, "then": {"latency_ms": 20_000}, "times": 1}]);
+    scene.sim.faults(&slow).await?;
+    let config = contacts(scene.config(), &json!({})).set(
+        "/destinations/0/hubspot/timeouts",
+        json!({"single": "1s", "batch": "1s"}),
+    );
+    let ran = scene
+        .play(&config, &[identify("u", 1, &json!({"email": email(1)}))])
+        .await?;
+    assert_eq!(ran.endings(), [1, 0, 0, 0], "{ran:?}");
+    // With the usual thirty seconds the first call would have been waited for.
+    let calls = &ran.report["calls"];
+    assert_eq!(calls["contacts/batch/upsert"], 2, "{calls}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn f17_of_two_mappings_of_one_event_one_fails_and_the_other_is_not_repeated() -> Result<()> {
     let scene = Scene::new().await?;
     let config = contacts(scene.config(), &json!({})).mapping(json!({
