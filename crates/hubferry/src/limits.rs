@@ -12,8 +12,11 @@ pub(crate) use show::view_json;
 use crate::config::{Configuration, Destination, Loaded};
 use crate::exit::Failure;
 use crate::output::{self, Form};
-use crate::portals::{self, outside};
+use crate::portals::{self, Turns, outside};
 use crate::run::tell_warnings;
+
+/// Calls that this makes to a portal.
+const CALLS: u32 = 2;
 
 /// What is known of one destination's limits.
 struct Found {
@@ -69,6 +72,8 @@ async fn of_destination(
     if connected.client.is_disconnected() {
         return Err(portals::was_cut(destination));
     }
+    let turns = Turns::of(configuration, destination, pool.as_ref()).await?;
+    turns.take(CALLS).await;
     let stop = CancellationToken::new();
     let account = connected.client.probe(&stop).await;
     let account = account.map_err(|error| failed(&error))?;
@@ -76,9 +81,8 @@ async fn of_destination(
     let view = match pool.as_ref().zip(configuration.redis.as_ref()) {
         None => None,
         Some(shared) => {
-            let portal = account.portal_id.get().to_string();
             let shape = &configuration.limiter;
-            let limiter = portals::limiter_of(destination, shape, &portal, Some(shared))?;
+            let limiter = portals::limiter_of(destination, shape, &account, Some(shared))?;
             Some(limiter.inspect().await.map_err(|error| failed(&error))?)
         }
     };

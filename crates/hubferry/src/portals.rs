@@ -394,10 +394,12 @@ fn app(destination: &Destination) -> String {
 pub(crate) fn limiter_of(
     destination: &Destination,
     shape: &LimiterShape,
-    portal: &str,
+    account: &AccountInfo,
     shared: Option<(&Pool, &Redis)>,
 ) -> Result<Limiter, Failure> {
-    limiter(destination, shape, &scope_of(destination, portal), shared)
+    let scope = scope_of(destination, &account.portal_id.get().to_string());
+    let day = Some(day(destination, account.time_zone.as_deref()));
+    limiter_with(destination, shape, &scope, shared, day)
 }
 
 fn scope_of(destination: &Destination, portal: &str) -> String {

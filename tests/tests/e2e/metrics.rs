@@ -12,8 +12,7 @@ use crate::scene::{PATIENCE, Scene, Stream};
 const MOST_SERIES: usize = 2_000;
 
 /// Without a source as yet: nothing of a list for dashboards may be left out silently.
-const WITHOUT_A_SOURCE: [&str; 9] = [
-    "hubferry_daily_remaining",
+const WITHOUT_A_SOURCE: [&str; 8] = [
     "hubferry_lane_wait_seconds",
     "hubferry_retry_budget_ratio",
     "hubferry_breaker_state",
@@ -145,6 +144,40 @@ async fn a_faulty_load_moves_every_metric_that_has_a_source() -> Result<()> {
     let plan = admin.get("/debug/plan?message_id=m1").await;
     let (_, plan) = plan.map_err(anyhow::Error::msg)?;
     ensure!(plan.trim() == r#"{"open":[]}"#, "{plan}");
+    let path = config.to_str().context("a path that is text")?;
+    let asked = |command: &'static str| {
+        let hubferry = scene.hubferry();
+        async move {
+            hubferry
+                .run(&[command, "--config", path, "-o", "json"])
+                .await
+        }
+    };
+    let doctor = asked("doctor").await?;
+    let found = doctor.json()?;
+    ensure!(doctor.code == Some(0), "{doctor:?}");
+    let verdict = |name: &str| {
+        let checks = found["checks"].as_array().into_iter().flatten();
+        let mut named = checks.filter(|check| check["check"] == name);
+        named.next().map(|check| check["verdict"].clone())
+    };
+    for name in ["clock", "redis.version", "redis.eviction"] {
+        ensure!(verdict(name) == Some(json!("pass")), "{name}: {found:#}");
+    }
+    let read = format!("kafka.read.{}", stream.topic);
+    ensure!(verdict(&read) == Some(json!("pass")), "{found:#}");
+    let journal = format!("kafka.journal.{}.hubferry.replay", stream.topic);
+    ensure!(verdict(&journal) == Some(json!("warn")), "{found:#}");
+    let limits = asked("limits").await?.json()?;
+    let store = &limits[0]["store"];
+    ensure!(store["limits"][0]["effective"] == 100, "{limits:#}");
+    ensure!(store["day"]["used"].as_u64() > Some(0), "{limits:#}");
+    ensure!(
+        store["workers"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty()),
+        "{limits:#}"
+    );
     let (code, said) = worker.stop(PATIENCE).await?;
     ensure!(code == Some(0), "{said}");
     Ok(())

@@ -8,8 +8,11 @@ use tokio_util::sync::CancellationToken;
 use super::Checks;
 use crate::auth::scopes;
 use crate::config::{Configuration, Destination};
-use crate::portals;
+use crate::portals::{self, Turns};
 use crate::words::grouped;
+
+/// Calls that this makes to a portal.
+const CALLS: u32 = 3;
 
 pub(super) async fn check(
     configuration: &Configuration,
@@ -29,6 +32,9 @@ pub(super) async fn check(
     if client.is_disconnected() {
         let fix = format!("hubferry auth reconnect --destination {}", destination.name);
         return checks.fail(of("token"), "the connection was cut by an operator", fix);
+    }
+    if let Ok(turns) = Turns::of(configuration, destination, pool).await {
+        turns.take(CALLS).await;
     }
     let account = match client.probe(&CancellationToken::new()).await {
         Ok(account) => account,

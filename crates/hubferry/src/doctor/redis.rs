@@ -115,17 +115,23 @@ async fn store(pool: &Pool, settings: &Redis, checks: &mut Checks) {
         Err(error) => Err(error.to_string()),
     };
     match report {
-        Ok(report) => judge(&report, checks),
+        Ok(report) => judge(&report, settings.allow_eviction, checks),
         Err(error) => checks.warn("redis.eviction", error, "allow the INFO command"),
     }
 }
 
-fn judge(report: &StoreReport, checks: &mut Checks) {
+fn judge(report: &StoreReport, is_allowed: bool, checks: &mut Checks) {
     let policy = match report.policy.as_str() {
         "" => "policy not told",
         policy => policy,
     };
-    if report.may_evict() {
+    if report.may_evict() && is_allowed {
+        checks.warn(
+            "redis.eviction",
+            format!("{policy}, which redis.allow_eviction allows: HubSpot's limit may be exceeded"),
+            "CONFIG SET maxmemory-policy noeviction",
+        );
+    } else if report.may_evict() {
         checks.fail(
             "redis.eviction",
             format!("{policy}: it may drop the limiter's keys when memory is short"),
@@ -199,7 +205,7 @@ mod tests {
             ),
         ] {
             let mut checks = Checks::default();
-            judge(&report, &mut checks);
+            judge(&report, false, &mut checks);
             let verdicts: Vec<Verdict> = checks.0.iter().map(|check| check.verdict).collect();
             assert_eq!(verdicts, [eviction, persistence], "{report:?}");
         }
