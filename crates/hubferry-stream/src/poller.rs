@@ -5,6 +5,7 @@
 //! in the group for as long as the worker needs.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -54,12 +55,16 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// meanwhile, only handing over waits.
 const LOOK_UP: Duration = Duration::from_secs(2);
 
+/// How often the answer to a commit is looked for.
+const COMMIT_LOOK: Duration = Duration::from_millis(5);
+
 /// How long the last commit may be tried again; well within the time that closing may take.
 const CLOSING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The thread's state.
 pub(crate) struct Poller {
-    consumer: BaseConsumer<Group>,
+    /// Shared with the thread that waits for a commit's answer, as long as that waits.
+    consumer: Arc<BaseConsumer<Group>>,
     board: Board,
     news: mpsc::Sender<News>,
     outbox: VecDeque<News>,
@@ -87,7 +92,7 @@ impl Poller {
         let this = thread::current();
         consumer.set_nonempty_callback(move || this.unpark());
         Self {
-            consumer,
+            consumer: Arc::new(consumer),
             board,
             news,
             outbox: VecDeque::new(),
@@ -395,7 +400,7 @@ impl Poller {
         let since = Instant::now();
         loop {
             positions.retain(|key, _| self.assigned.contains(key));
-            match self.commit(&positions, CommitMode::Sync) {
+            match self.commit_beside(&positions, patience) {
                 Err(error) if is_too_large(&error) && plain(&mut positions) => (),
                 Err(error) if refused_for_now(&error) && since.elapsed() < patience => {
                     tracing::debug!(%error, "could not commit for now; trying again");
@@ -406,6 +411,38 @@ impl Poller {
                 }
                 done => return done,
             }
+        }
+    }
+
+    /// Commits and polls until the answer is there. A member that rejoins its group has its answer wait behind that: were the
+    /// polling to stand still, nobody would go on.
+    fn commit_beside(&mut self, positions: &Positions, patience: Duration) -> KafkaResult<()> {
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let (consumer, offsets) = (Arc::clone(&self.consumer), offsets(positions)?);
+        let committing = thread::Builder::new()
+            .name("kafka commit".to_owned())
+            .spawn(move || consumer.commit(&offsets, CommitMode::Sync));
+        let Ok(committing) = committing else {
+            return self.commit(positions, CommitMode::Sync);
+        };
+        let since = Instant::now();
+        while !committing.is_finished() {
+            if since.elapsed() >= patience {
+                return Err(KafkaError::ConsumerCommit(
+                    RDKafkaErrorCode::OperationTimedOut,
+                ));
+            }
+            if self.deliver() || self.stopped {
+                self.poll();
+            }
+            thread::park_timeout(COMMIT_LOOK);
+        }
+        match committing.join() {
+            Ok(Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset))) => Ok(()),
+            Ok(other) => other,
+            Err(_) => Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::Fail)),
         }
     }
 

@@ -395,6 +395,8 @@ fn limiter(section: Section<'_>) -> LimiterShape {
         horizon: section.duration("horizon", Duration::from_secs(2)),
         pacing_burst: section.share("pacing_burst").unwrap_or(0.25),
         max_workers: section.limit("max_workers", at_least_one(1)),
+        // A worker that dies keeps its share of the window until its ticket has ended: without a number of workers that share
+        // is most of the window.
         on_redis_loss: section
             .choice(
                 "on_redis_loss",
@@ -404,7 +406,11 @@ fn limiter(section: Section<'_>) -> LimiterShape {
                     ("share", OnRedisLoss::Share),
                 ],
             )
-            .unwrap_or(OnRedisLoss::Ticket),
+            .unwrap_or(if section.raw("max_workers").is_some() {
+                OnRedisLoss::Ticket
+            } else {
+                OnRedisLoss::Closed
+            }),
         ticket: section.duration("ticket", Duration::from_mins(10)),
     };
     if shape.slot.is_zero() {

@@ -57,8 +57,8 @@ limiter:
   spread: 300ms                               # how much the way to HubSpot may vary
   horizon: 2s                                 # how far ahead a call may be booked
   pacing_burst: 25%                           # the burst after idle time, as a share of the limit
-  max_workers: 1                              # the most there ever are, the surge of an upgrade included
-  on_redis_loss: ticket                       # go on at 80% of the limit shared among max_workers; closed: stop; share: for a day
+  # max_workers: 3                            # the most there ever are, the surge of an upgrade included
+  on_redis_loss: closed                       # with max_workers: ticket, go on at 80% of the limit shared among them; share: for a day
   ticket: 10m                                 # how long a worker may go on without Redis
 
 # What seals the OAuth tokens that the workers of a fleet share in Redis; private apps need none.

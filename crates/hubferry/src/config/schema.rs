@@ -57,8 +57,8 @@ pub fn schema() -> Value {
                 ("spread", duration("How much the way to HubSpot may vary.", "300ms")),
                 ("horizon", duration("How far ahead a call may be booked.", "2s")),
                 ("pacing_burst", text("The burst after idle time, as a share of the limit.", Some("25%"))),
-                ("max_workers", whole("The most workers there ever are, the surge of an upgrade included.", Some(1))),
-                ("on_redis_loss", words("What a worker does that loses Redis: go on at its ticket's small rate, stop, or go on at that rate for a day.", &["ticket", "closed", "share"], Some("ticket"))),
+                ("max_workers", whole("The most workers there ever are, the surge of an upgrade included.", None)),
+                ("on_redis_loss", words("What a worker does that loses Redis: go on at its ticket's small rate (the default with max_workers), stop (the default without), or go on at that rate for a day.", &["ticket", "closed", "share"], None)),
                 ("ticket", duration("How long a worker may go on without Redis.", "10m")),
             ], &[]),
             "admin": section("/healthz, /readyz and /metrics.", &[
