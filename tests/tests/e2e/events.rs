@@ -343,8 +343,16 @@ async fn b10_without_the_product_the_event_mapping_waits_and_contacts_flow() -> 
     })
     .await?;
     worker.must_run()?;
-    let said = worker.process().stderr();
-    ensure!(said.contains("forbidden"), "{said}");
+    let process = worker.process();
+    eventually("the hold is said", PATIENCE, || async {
+        let said = process.stderr();
+        if said.contains("forbidden") {
+            Ok(())
+        } else {
+            Err(said)
+        }
+    })
+    .await?;
     assert!(
         stream
             .kafka
