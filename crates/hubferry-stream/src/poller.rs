@@ -449,11 +449,20 @@ impl Poller {
     /// The orderly end: commit, answer what is pending, leave the group.
     fn finish(mut self, close: Close) {
         self.stop();
-        let committed = self
-            .commit_firmly(close.commit, CLOSING_PATIENCE)
-            .map_err(|error| StreamError::Commit {
+        let committed = match self.commit_firmly(close.commit, CLOSING_PATIENCE) {
+            // The group is changing hands and answers nobody until that is over, which may take longer than a stop. What was
+            // committed before stands; the rest, if there is any, comes again.
+            Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::OperationTimedOut)) => {
+                tracing::warn!(
+                    "the last positions were not confirmed within {} s; messages after the last commit may be read again",
+                    CLOSING_PATIENCE.as_secs()
+                );
+                Ok(())
+            }
+            other => other.map_err(|error| StreamError::Commit {
                 reason: error.to_string(),
-            });
+            }),
+        };
         if close.committed.send(committed).is_err() {
             tracing::debug!("nobody waits for the last commit");
         }

@@ -111,7 +111,8 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// [`StreamError::Commit`] when the broker did not take the last positions.
+    /// [`StreamError::Commit`] when the broker refused the last positions. A group that is changing hands and answers nobody is
+    /// warned of instead: messages after the last commit may be read again.
     pub async fn close(self) -> Result<(), StreamError> {
         match self {
             Self::Kafka(source) => source.close().await,
