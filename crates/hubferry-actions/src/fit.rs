@@ -12,7 +12,7 @@ use crate::portal::{ObjectProperties, OptionInfo, PropertyInfo, ValueType};
 
 mod occurrence;
 
-pub use occurrence::fit_occurrence;
+pub use occurrence::{DEFAULT_EVENT_PROPERTIES, fit_occurrence};
 
 /// A record's values as the portal takes them.
 #[derive(Clone, Debug)]

@@ -37,8 +37,8 @@ pub use action::{
 pub use catalogue::{ActionSlug, PropertyHints, SyncMode, UnknownSlug};
 pub use faults::FieldFault;
 pub use fit::{
-    DropReason, EventPropertyDefinition, Fitted, FittedOccurrence, Misfit, MisfitCode, fit,
-    fit_occurrence,
+    DEFAULT_EVENT_PROPERTIES, DropReason, EventPropertyDefinition, Fitted, FittedOccurrence,
+    Misfit, MisfitCode, fit, fit_occurrence,
 };
 pub use nouns::{
     AssociationType, ObjectType, Properties, PropertyDefinition, PropertyName, PropertyText,

@@ -17,7 +17,7 @@ const MAX_ADDRESS: usize = 1_024;
 const ADDRESSES: [&str; 3] = ["url", "referrer", "link"];
 
 /// The properties that HubSpot gives every definition, whether it lists them or not (actions.md §8.3).
-const DEFAULT_PROPERTIES: [&str; 32] = [
+pub const DEFAULT_EVENT_PROPERTIES: [&str; 32] = [
     "hs_asset_description",
     "hs_asset_type",
     "hs_browser",
@@ -124,7 +124,7 @@ impl Fitting<'_> {
     }
 
     fn unknown(&mut self, name: &PropertyName, value: &EventValue) -> Result<(), Misfit> {
-        if DEFAULT_PROPERTIES.contains(&name.as_str()) {
+        if DEFAULT_EVENT_PROPERTIES.contains(&name.as_str()) {
             let takes = match name.as_str() {
                 "hs_screen_height" | "hs_screen_width" => ValueType::Number,
                 "hs_language" | "hs_page_content_type" => ValueType::Other,

@@ -1,5 +1,6 @@
 //! The choices that the reference's drop-downs offer: labels, values, filters and order (actions.md §5.2, §6.8, §7.1, §8.3).
 
+use hubferry_actions::DEFAULT_EVENT_PROPERTIES;
 use hubferry_actions::{ActionSlug, ObjectType, RECORD_ID_PROPERTY, Sensitivity};
 use hubferry_hubspot::{
     AssociationLabel, EventEntry, ListEntry, ObjectSchema, PropertyEntry, PropertyGroup,
@@ -174,42 +175,6 @@ pub(super) fn events(events: &[EventEntry], action: Option<ActionSlug>) -> Vec<C
     by_label(&mut all);
     all
 }
-
-/// HubSpot's own properties of events whose definition is not there yet (actions.md §8.3).
-const DEFAULT_EVENT_PROPERTIES: [&str; 32] = [
-    "hs_asset_description",
-    "hs_asset_type",
-    "hs_browser",
-    "hs_campaign_id",
-    "hs_city",
-    "hs_country",
-    "hs_device_name",
-    "hs_device_type",
-    "hs_element_class",
-    "hs_element_id",
-    "hs_element_text",
-    "hs_language",
-    "hs_link_href",
-    "hs_operating_system",
-    "hs_operating_version",
-    "hs_page_content_type",
-    "hs_page_id",
-    "hs_page_title",
-    "hs_page_url",
-    "hs_parent_module_id",
-    "hs_referrer",
-    "hs_region",
-    "hs_screen_height",
-    "hs_screen_width",
-    "hs_touchpoint_source",
-    "hs_tracking_name",
-    "hs_user_agent",
-    "hs_utm_campaign",
-    "hs_utm_content",
-    "hs_utm_medium",
-    "hs_utm_source",
-    "hs_utm_term",
-];
 
 /// The properties of an event, by its full or short name.
 pub(super) fn event_properties(events: &[EventEntry], name: &str) -> Vec<Choice> {
