@@ -24,6 +24,7 @@ use crate::outcome::{
 };
 use crate::search;
 use crate::tally::Tally;
+use crate::usual;
 
 /// An answer as it came over the wire.
 pub(crate) struct Answer {
@@ -75,6 +76,15 @@ fn without_answer(request: &Request, outcome: &Outcome) -> Reply {
 }
 
 fn accepted(request: &Request, answer: &Answer, wait: Option<Duration>) -> Vec<(StepId, Outcome)> {
+    usual::written(request, &answer.body).unwrap_or_else(|| with_care(request, answer, wait))
+}
+
+/// An accepted answer, read with every rule.
+pub(crate) fn with_care(
+    request: &Request,
+    answer: &Answer,
+    wait: Option<Duration>,
+) -> Vec<(StepId, Outcome)> {
     let inputs = Inputs::of(request);
     match request {
         // The status says all there is to know; what was created is read when it is needed.

@@ -1,6 +1,7 @@
 //! The inputs of a call, found again in its answer: by trace id, unique value or record id, never by position
 //! of a result (hubspot-api.md §3.5).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use hubferry_actions::{Properties, RECORD_ID_PROPERTY};
@@ -20,7 +21,7 @@ pub(crate) struct Inputs<'a> {
     steps: Vec<StepId>,
     by_trace: HashMap<String, usize>,
     /// By unique property and its normalised value.
-    by_value: HashMap<(&'a str, String), usize>,
+    by_value: HashMap<(&'a str, Cow<'a, str>), usize>,
     by_id: HashMap<&'a str, usize>,
     by_pair: HashMap<(&'a str, &'a str), usize>,
 }
@@ -144,7 +145,7 @@ impl<'a> Inputs<'a> {
     }
 
     fn by_value(&self, property: &'a str, value: &str) -> Option<usize> {
-        let key = (property, normal(property, value));
+        let key = (property, Cow::Owned(normal(property, value).into_owned()));
         self.by_value.get(&key).copied()
     }
 
@@ -355,11 +356,13 @@ fn names(text: &str, name: &str) -> bool {
 }
 
 /// A unique value as HubSpot compares it: trimmed, e-mails in lower case.
-fn normal(unique: &str, value: &str) -> String {
-    if unique == EMAIL {
-        value.trim().to_lowercase()
+pub(crate) fn normal<'v>(unique: &str, value: &'v str) -> Cow<'v, str> {
+    let value = value.trim();
+    let is_lower = |c: char| c.is_ascii() && !c.is_ascii_uppercase();
+    if unique == EMAIL && !value.chars().all(is_lower) {
+        Cow::Owned(value.to_lowercase())
     } else {
-        value.trim().to_owned()
+        Cow::Borrowed(value)
     }
 }
 

@@ -25,6 +25,7 @@ mod scopes;
 mod store;
 mod token;
 mod transport;
+mod usual;
 
 mod body;
 mod clock;
