@@ -10,6 +10,7 @@
 //! - [`generate`] makes seeded events, [`oracle`] works out what HubSpot must hold afterwards.
 
 mod admin;
+mod bound;
 mod command;
 mod config;
 mod figure;
@@ -24,11 +25,12 @@ mod wait;
 mod worker;
 
 pub use admin::Admin;
+pub use bound::Demand;
 pub use command::{Finished, Hubferry};
 pub use config::Config;
 pub use figure::Figure;
 pub use kafka::{Kafka, Read};
-pub use process::Process;
+pub use process::{Process, Usage};
 pub use redis::Redis;
 pub use services::{Services, unique};
 pub use sim::{Call, Endpoint, Portal, Properties, RecordHistory, Sim, Summary, Write};

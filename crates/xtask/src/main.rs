@@ -38,8 +38,10 @@ usage: cargo xtask COMMAND
   sbom [--licences] [--output FILE]
                   what the binary is made of, as CycloneDX, or its licences as a list
   e2e [FILTER…]   start a real Kafka and a real Redis and run the tests that need them
-  bench [NAME…] [--runs N] [--json FILE]
-                  build for release and measure: fill, calls, memory, speed, objects, events, limiter; each three times unless told otherwise
+  bench [NAME…] [--runs N] [--json FILE] [--against REVISION]
+                  build for release and measure: fill, calls, memory, speed, objects, events, mix, saturated, latency,
+                  start, inflight, growth, limiter; each three times unless told otherwise; --against takes turns with
+                  the product as it was at another commit
   fuzz [TARGET…] [--seconds N]
                   run the fuzz targets event, mapping, trigger, liquid and fields, each for 30 s unless told otherwise
   help            this text

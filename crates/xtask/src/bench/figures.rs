@@ -91,6 +91,22 @@ impl Summary {
             .to_owned()
     }
 
+    /// The same figure of another commit, and this one as a multiple of it.
+    pub(crate) fn row_against(&self, others: &[Summary]) -> Option<String> {
+        let same = |other: &&Summary| other.reading.what == self.reading.what;
+        let other = others.iter().find(same)?;
+        let (lowest, highest) = other.spread();
+        let times = match (self.median(), other.median()) {
+            (now, then) if now == then => "the same".to_owned(),
+            (_, 0.0) => String::new(),
+            (now, then) => format!("now x{:.2}", now / then),
+        };
+        let value = format!("{} {}", shown(other.median()), self.reading.unit);
+        let spread = format!("({} to {})", shown(lowest), shown(highest));
+        let row = format!("  {:<58}{value:>14}  {spread:<22}{times}", "    before");
+        Some(row.trim_end().to_owned())
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         let (lowest, highest) = self.spread();
         let Reading {
@@ -141,6 +157,22 @@ mod tests {
                 vec!["b", "1.50", "s", "(1", "to", "2)", "below", "9"],
             ]
         );
+    }
+
+    #[test]
+    fn another_commit_stands_beside_it_as_a_multiple() {
+        let now = summaries(&[vec![reading("a", 3.0), reading("b", 1.0)]]);
+        let then = summaries(&[vec![reading("b", 1.0), reading("a", 4.0)]]);
+        let rows: Vec<String> = now
+            .iter()
+            .filter_map(|one| one.row_against(&then))
+            .collect();
+        assert!(
+            rows[0].contains("4 s") && rows[0].ends_with("now x0.75"),
+            "{rows:?}"
+        );
+        assert!(rows[1].ends_with("the same"), "{rows:?}");
+        assert_eq!(now[0].row_against(&then[..1]), None);
     }
 
     #[test]

@@ -12,15 +12,18 @@ pub(crate) struct Options {
     pub(crate) names: Vec<&'static str>,
     pub(crate) runs: usize,
     pub(crate) json: Option<PathBuf>,
+    /// A commit to compare with.
+    pub(crate) against: Option<String>,
 }
 
 impl Options {
-    /// Reads `[NAME…] [--runs N] [--json FILE]`; without a name, all.
+    /// Reads `[NAME…] [--runs N] [--json FILE] [--against REVISION]`; without a name, all.
     pub(crate) fn parse(arguments: &[String], known: &[&'static str]) -> Result<Options> {
         let mut options = Options {
             names: Vec::new(),
             runs: RUNS,
             json: None,
+            against: None,
         };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
@@ -35,6 +38,10 @@ impl Options {
                 }
                 "--json" => {
                     options.json = Some(rest.next().context("--json takes a file")?.into());
+                }
+                "--against" => {
+                    let revision = rest.next().context("--against takes a commit")?;
+                    options.against = Some(revision.clone());
                 }
                 other => {
                     let Some(name) = known.iter().find(|name| **name == other) else {
@@ -76,6 +83,10 @@ mod tests {
             (one.names, one.runs, one.json),
             (vec!["speed"], 1, Some("f.json".into()))
         );
+        assert_eq!(
+            parse("fill --against main").unwrap().against,
+            Some("main".to_owned())
+        );
     }
 
     #[test]
@@ -88,6 +99,7 @@ mod tests {
             ("--runs 0", "--runs takes a number above 0, not 0"),
             ("--runs", "--runs takes a number"),
             ("--json", "--json takes a file"),
+            ("--against", "--against takes a commit"),
         ];
         for (line, expected) in cases {
             assert_eq!(parse(line).unwrap_err().to_string(), expected, "{line}");

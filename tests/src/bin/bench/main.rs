@@ -3,15 +3,26 @@
 mod calls;
 mod events;
 mod fill;
+mod growth;
+mod inflight;
+mod latency;
 mod memory;
+mod mix;
 mod objects;
+mod saturated;
 mod speed;
+mod start;
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use hubferry_tests::{Config, Figure, Hubferry};
 use serde_json::Value;
+
+/// The events of a run, in its folder.
+const EVENTS: &str = "events.ndjson";
+/// Bytes in a mebibyte.
+const MIB: f64 = 1024.0 * 1024.0;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -23,6 +34,12 @@ async fn main() -> Result<()> {
         "speed" => speed::measure().await?,
         "objects" => objects::measure().await?,
         "events" => events::measure().await?,
+        "mix" => mix::measure().await?,
+        "saturated" => saturated::measure().await?,
+        "latency" => latency::measure().await?,
+        "start" => start::measure().await?,
+        "inflight" => inflight::measure().await?,
+        "growth" => growth::measure().await?,
         other => bail!("no benchmark is called `{other}`"),
     };
     for figure in figures {
@@ -42,15 +59,22 @@ async fn carry(hubferry: &Hubferry, config: &Config, events: &str, folder: &Path
 
 /// Writes configuration and events, and gives the command line that reads them.
 fn arguments(config: &Config, events: &str, folder: &Path) -> Result<Vec<String>> {
+    std::fs::write(folder.join(EVENTS), events)?;
+    command_line(config, folder)
+}
+
+/// Writes the configuration and gives the command line that carries `events.ndjson` of this folder.
+fn command_line(config: &Config, folder: &Path) -> Result<Vec<String>> {
     let text = |path: &Path| {
         path.to_str()
             .map(str::to_owned)
             .context("a path that is text")
     };
-    let input = folder.join("events.ndjson");
-    std::fs::write(&input, events)?;
     let config = text(&config.write(folder, "config")?)?;
-    let (input, dead) = (text(&input)?, text(&folder.join("dead.ndjson"))?);
+    let (input, dead) = (
+        text(&folder.join(EVENTS))?,
+        text(&folder.join("dead.ndjson"))?,
+    );
     let words = [
         "run",
         "--config",
