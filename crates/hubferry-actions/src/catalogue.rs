@@ -200,7 +200,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use hubferry_mapping::{CleanOptions, Mapping};
+    use hubferry_mapping::{CleanOptions, Mapping, Trigger};
 
     /// Maps an event by the defaults and more fields, and validates the payload.
     fn payload(action: ActionSlug, more: &Value, event: &Value) -> Result<Value, Vec<String>> {
@@ -234,6 +234,219 @@ mod tests {
             );
         }
         assert!("upsertcontact".parse::<ActionSlug>().is_err());
+    }
+
+    /// events.md §2: which type each action's new mapping reads.
+    #[test]
+    fn s2_the_types_that_default_triggers_read() {
+        let reads = ActionSlug::ALL.map(|action| {
+            let kinds = hubferry_event::EventType::ALL.into_iter().filter(|kind| {
+                let event =
+                    json!({"type": kind.as_str(), "userId": "u", "event": "E", "name": "N"});
+                action
+                    .default_trigger()
+                    .is_some_and(|text| Trigger::parse_checked(text).unwrap().matches(&event))
+            });
+            (
+                action.as_str(),
+                kinds.map(|kind| kind.as_str()).collect::<Vec<_>>(),
+            )
+        });
+        let mut reads = Vec::from(reads);
+        reads.retain(|(_, kinds)| !kinds.is_empty());
+        assert_eq!(
+            reads,
+            [
+                ("upsertContact", vec!["identify"]),
+                ("upsertCompany", vec!["group"]),
+                ("sendCustomBehavioralEvent", vec!["track"]),
+            ]
+        );
+    }
+
+    /// events.md §4: the paths that default mappings read, field by field; each case is an event and what the field is.
+    #[test]
+    fn s4_what_the_default_mappings_read() {
+        let traits = |traits: Value| json!({"traits": traits});
+        let field = |action: ActionSlug, field: &str, mut event: Value| {
+            // What is required besides.
+            for (required, path, value) in [
+                (ActionSlug::UpsertContact, "/traits/email", "a@b.co"),
+                (ActionSlug::UpsertCompany, "/groupId", "g"),
+            ] {
+                let is_there = event.pointer(path).is_some() || event.get("context").is_some();
+                if action == required && !is_there {
+                    let (holder, name) = path[1..].split_once('/').unwrap_or(("", &path[1..]));
+                    match holder {
+                        "" => event[name] = json!(value),
+                        holder => event[holder][name] = json!(value),
+                    }
+                }
+            }
+            let more = match action {
+                ActionSlug::SendCustomBehavioralEvent => json!({"eventName": "pe1_x"}),
+                ActionSlug::CustomEvent => {
+                    let mut record = action.default_mapping()["record_details"].clone();
+                    record["object_type"] = json!("contact");
+                    json!({"event_name": "x", "record_details": record})
+                }
+                _ => json!({}),
+            };
+            let payload = payload(action, &more, &event).unwrap();
+            payload.pointer(&format!("/{field}")).cloned()
+        };
+        let (contact, company) = (ActionSlug::UpsertContact, ActionSlug::UpsertCompany);
+        let is = |text: &str| Some(json!(text));
+        let x = || json!("x");
+        let mut rows = vec![
+            (
+                contact,
+                "email",
+                traits(json!({"email": "c@d.co"})),
+                is("c@d.co"),
+            ),
+            (contact, "company", traits(json!({"company": "x"})), is("x")),
+            (contact, "phone", traits(json!({"phone": "x"})), is("x")),
+            (contact, "website", traits(json!({"website": "x"})), is("x")),
+            (
+                contact,
+                "country",
+                traits(json!({"address": {"country": "x"}})),
+                is("x"),
+            ),
+            (
+                company,
+                "country",
+                traits(json!({"address": {"country": "x"}})),
+                None,
+            ),
+            (company, "groupid", json!({"groupId": "x"}), is("x")),
+            (
+                company,
+                "groupid",
+                json!({"context": {"groupId": "x"}}),
+                is("x"),
+            ),
+            (
+                company,
+                "groupid",
+                json!({"groupId": null, "context": {"groupId": "x"}}),
+                is("x"),
+            ),
+            (
+                company,
+                "groupid",
+                json!({"groupId": "y", "context": {"groupId": "x"}}),
+                is("y"),
+            ),
+            (company, "name", traits(json!({"name": "x"})), is("x")),
+            (
+                company,
+                "description",
+                traits(json!({"description": "x"})),
+                is("x"),
+            ),
+            (company, "domain", traits(json!({"website": "x"})), is("x")),
+            (company, "phone", traits(json!({"phone": "x"})), is("x")),
+            (
+                company,
+                "industry",
+                traits(json!({"industry": "x"})),
+                is("x"),
+            ),
+            (
+                company,
+                "numberofemployees",
+                traits(json!({"employees": "5"})),
+                Some(json!(5)),
+            ),
+        ];
+        for (name, first, second) in [
+            ("firstname", "first_name", "firstName"),
+            ("lastname", "last_name", "lastName"),
+        ] {
+            rows.extend([
+                (contact, name, traits(json!({first: "x"})), is("x")),
+                (contact, name, traits(json!({second: "x"})), is("x")),
+                (
+                    contact,
+                    name,
+                    traits(json!({first: "x", second: "y"})),
+                    is("x"),
+                ),
+                (
+                    contact,
+                    name,
+                    traits(json!({first: null, second: "x"})),
+                    is("x"),
+                ),
+                // An empty text counts as present; and then it is left out.
+                (contact, name, traits(json!({first: "", second: "x"})), None),
+            ]);
+        }
+        for action in [contact, company] {
+            for (name, part) in [("address", "street"), ("city", "city"), ("state", "state")] {
+                rows.push((
+                    action,
+                    name,
+                    traits(json!({"address": {part: x()}})),
+                    is("x"),
+                ));
+            }
+            for address in [
+                json!({"postalCode": "x"}),
+                json!({"postal_code": "x"}),
+                json!({"postalCode": "x", "postal_code": "y"}),
+                json!({"postalCode": null, "postal_code": "x"}),
+            ] {
+                rows.push((action, "zip", traits(json!({"address": address})), is("x")));
+            }
+        }
+        let time = "2026-01-01T00:00:00Z";
+        let of_user = json!({"traits": {"email": "u@b.co"}});
+        for (action, when, whom) in [
+            (ActionSlug::SendCustomBehavioralEvent, "occurredAt", "email"),
+            (
+                ActionSlug::CustomEvent,
+                "occurred_at",
+                "record_details/email",
+            ),
+        ] {
+            let with = |properties: Value| json!({"timestamp": time, "properties": properties, "context": of_user});
+            rows.extend([
+                (action, when, with(json!({})), is(time)),
+                (action, whom, with(json!({"email": "p@b.co"})), is("p@b.co")),
+                (action, whom, with(json!({})), is("u@b.co")),
+                (action, whom, with(json!({"email": null})), is("u@b.co")),
+            ]);
+        }
+        for (action, name, event, expected) in rows {
+            assert_eq!(
+                field(action, name, event.clone()),
+                expected,
+                "{action} {name} of {event}"
+            );
+        }
+    }
+
+    /// events.md §4: the hidden fields of the object action.
+    #[test]
+    fn s4_what_the_object_action_reads_of_audiences_and_time() {
+        let mapping =
+            Mapping::compile(&Value::Object(ActionSlug::UpsertObject.default_mapping())).unwrap();
+        let hidden = |event: Value| {
+            let resolved = mapping.resolve(&event).unwrap().unwrap();
+            resolved.to_string()
+        };
+        let personas =
+            json!({"personas": {"computation_key": "KEY", "computation_class": "CLASS"}});
+        let both = json!({"timestamp": "TIME", "properties": {"p": "PROPERTIES"}, "traits": {"t": "TRAITS"}, "context": personas});
+        let text = hidden(both);
+        for part in ["TIME", "PROPERTIES", "KEY", "CLASS"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(!text.contains("TRAITS"), "{text}");
+        assert!(hidden(json!({"properties": null, "traits": {"t": "TRAITS"}})).contains("TRAITS"));
     }
 
     #[test]

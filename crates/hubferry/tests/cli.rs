@@ -158,7 +158,9 @@ async fn a_file_is_carried_and_every_event_accounted_for() {
             "links": [{ "mapping": "acme/companies", "from_object": "companies", "from": null, "line": 2 }],
         })
     );
-    let letters = lines(&dead);
+    let mut letters = lines(&dead);
+    // Letters stand in the order in which their deliveries died.
+    letters.sort_by_key(|letter| letter["line"].as_u64());
     let facts: Vec<_> = letters
         .iter()
         .map(|letter| {

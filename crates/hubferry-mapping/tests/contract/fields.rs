@@ -316,6 +316,18 @@ fn s7_4_the_coercion_table() {
             [is(json!("5")), is(json!(5)), is(json!(5)), Error, Error],
         ),
         (
+            json!([true]),
+            [
+                is(json!("true")),
+                is(json!(1)),
+                is(json!(1)),
+                is(json!(true)),
+                Error,
+            ],
+        ),
+        (json!(["x"]), [is(json!("x")), Error, Error, Error, Error]),
+        (json!([[1, 2]]), [Error, Error, Error, Error, Error]),
+        (
             json!([null]),
             [
                 is(json!("")),
@@ -362,6 +374,13 @@ fn s7_4_the_coercion_table() {
         fate(FieldSchema::integer("f"), &json!(1e21), &SINGLE),
         integer
     );
+    for kind in [FieldType::Boolean, FieldType::Object] {
+        assert_eq!(
+            fate(FieldSchema::new("f", kind), &json!(1e21), &SINGLE),
+            Error,
+            "{kind:?}"
+        );
+    }
 }
 
 #[test]
@@ -714,6 +733,21 @@ fn s7_7_every_violation_is_reported() {
             "/b/y: expected a value, got nothing",
             "/c: expected a value, got nothing",
         ]
+    );
+}
+
+#[test]
+fn s7_7_a_violation_inside_an_element_names_its_place() {
+    let field = FieldSchema::object("f")
+        .multiple()
+        .properties(vec![FieldSchema::number("x").required()]);
+    assert_eq!(
+        validate(
+            vec![field],
+            json!({"f": [{"x": 1}, {"x": "no"}, {}]}),
+            &SINGLE
+        ),
+        Err(vec!["/f/1/x".to_owned(), "/f/2/x".to_owned()])
     );
 }
 

@@ -17,7 +17,7 @@ fn fql(text: &str, event: &Value) -> Option<bool> {
 fn s8_1_forms_and_fields() {
     let event = json!({
         "type": "track", "event": "Order", "name": "N", "userId": "u",
-        "properties": {"n": 5, "neg": -1.5, "t": true, "s": "abc", "a b": 1, "x": {"y": {"z": "deep"}}, "e@m": 1, "k-_9": 1},
+        "properties": {"n": 5, "neg": -1.5, "t": true, "off": false, "nothing": null, "s": "abc", "a b": 1, "x": {"y": {"z": "deep"}}, "e@m": 1, "k-_9": 1},
         "traits": {"p": "v"}, "context": {"c": {"d": "w"}},
     });
     for text in [
@@ -33,7 +33,9 @@ fn s8_1_forms_and_fields() {
         "properties.n > 4",
         "properties.n >= 5",
         "properties.t = true",
+        "properties.off = false",
         "properties.no = null",
+        "properties.nothing = null",
         "properties.n != null",
         "contains(event, \"rde\")",
         "!contains(event, \"x\")",
@@ -81,7 +83,7 @@ fn s8_2_every_test_on_every_value() {
         ]
     };
     let (no, yes) = (false, true);
-    let rows: [(&str, Value, [bool; 7]); 22] = [
+    let rows: [(&str, Value, [bool; 7]); 28] = [
         (
             "properties.f = \"x\"",
             json!("x"),
@@ -192,6 +194,36 @@ fn s8_2_every_test_on_every_value() {
             json!("abc"),
             [no, no, yes, no, no, no, no],
         ),
+        (
+            "match(properties.f, \"*c\")",
+            json!("abc"),
+            [no, no, yes, no, no, no, no],
+        ),
+        (
+            "!match(properties.f, \"*z\")",
+            json!("abc"),
+            [no, no, yes, no, no, no, no],
+        ),
+        (
+            "match(properties.f, \"z*\")",
+            json!("abc"),
+            [no, no, no, no, no, no, no],
+        ),
+        (
+            "!contains(properties.f, \"b\")",
+            json!("abc"),
+            [no, no, no, no, no, no, no],
+        ),
+        (
+            "properties.f = false",
+            json!("false"),
+            [no, no, no, no, no, no, no],
+        ),
+        (
+            "properties.f >= \"5\"",
+            json!("5"),
+            [no, no, no, yes, no, no, no],
+        ),
     ];
     for (test, text, expected) in rows {
         let found = values(&text).map(|value| {
@@ -282,7 +314,10 @@ fn s8_3_defects_of_the_reference() {
         (format!("{a} and"), Some(true), None),
         (format!("{a} or"), Some(true), None),
         (format!("{a})"), Some(true), None),
+        (format!("{a} word"), Some(true), None),
         ("typeof(properties.a) = \"number\"".into(), None, Some(true)),
+        ("length(properties.arr) = 1".into(), None, Some(true)),
+        ("lowercase(type) = \"track\"".into(), None, Some(true)),
         ("".into(), None, None),
         ("  \n".into(), None, None),
         ("word".into(), None, None),
