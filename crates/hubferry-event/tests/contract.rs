@@ -3,7 +3,7 @@
 
 use hubferry_event::{
     DEFAULT_ALIASES, Element, Event, EventTime, EventType, Format, IdentityKey, MalformedCode,
-    ReadLimits, Reading, parse_timestamp, read_message, synthetic_message_id,
+    Membership, ReadLimits, Reading, RowSync, parse_timestamp, read_message, synthetic_message_id,
 };
 use serde_json::{Value, json};
 
@@ -309,6 +309,311 @@ fn s4_audience_and_warehouse_events_are_events() {
     let deleted =
         r#"{"type":"track","event":"deleted","properties":{"__segment_id":"42","EMAIL":null}}"#;
     assert!(Event::parse(deleted.as_bytes()).is_ok());
+}
+
+const BOTH: [Option<Membership>; 2] = [Some(Membership::Add), Some(Membership::Remove)];
+
+/// What an audience event says, whatever the mapping's sync mode.
+fn audience(json: &Value) -> Option<Membership> {
+    let event = event(json);
+    let said = Membership::of(&event, None);
+    for sync in RowSync::ALL {
+        assert_eq!(Membership::of(&event, Some(sync)), said, "{json}");
+    }
+    said
+}
+
+#[test]
+fn s4_1_the_two_forms_of_an_audience_event() {
+    for (is_in, said) in [true, false].into_iter().zip(BOTH) {
+        let identify = json!({"type": "identify", "userId": "u1", "traits": {"email": "a@b.co", "big_spenders": is_in},
+            "context": {"personas": {"computation_class": "audience", "computation_key": "big_spenders"}}});
+        // The name says the opposite, and is not asked.
+        let name = if is_in {
+            "Audience Exited"
+        } else {
+            "Audience Entered"
+        };
+        let track = json!({"type": "track", "event": name, "userId": "u1",
+            "properties": {"audience_key": "big_spenders", "big_spenders": is_in},
+            "context": {"traits": {"email": "a@b.co"}, "personas": {"computation_class": "audience", "computation_key": "big_spenders"}}});
+        assert_eq!([audience(&identify), audience(&track)], [said, said]);
+    }
+}
+
+#[test]
+fn s4_1_what_gives_a_membership_and_what_none() {
+    let of = |kind: &str, class: Value, key: Value, holder: &str, value: Value| {
+        json!({"type": kind, "userId": "u", "event": "E", holder: {"k": value, "a.b": true, "a": {"b": false}, "": true},
+            "context": {"personas": {"computation_class": class, "computation_key": key}}})
+    };
+    let plain = |value: Value| of("identify", json!("audience"), json!("k"), "traits", value);
+    let yes = Some(Membership::Add);
+    let rows = [
+        (plain(json!(true)), yes),
+        (plain(json!(false)), Some(Membership::Remove)),
+        (
+            of(
+                "identify",
+                json!("journey_step"),
+                json!("k"),
+                "traits",
+                json!(true),
+            ),
+            yes,
+        ),
+        (
+            of(
+                "track",
+                json!("journey_step"),
+                json!("k"),
+                "properties",
+                json!(true),
+            ),
+            yes,
+        ),
+        // Other kinds of computations.
+        (
+            of(
+                "identify",
+                json!("computed_trait"),
+                json!("k"),
+                "traits",
+                json!(true),
+            ),
+            None,
+        ),
+        (
+            of(
+                "identify",
+                json!("Audience"),
+                json!("k"),
+                "traits",
+                json!(true),
+            ),
+            None,
+        ),
+        (
+            of("identify", json!(null), json!("k"), "traits", json!(true)),
+            None,
+        ),
+        // The key: a text that is not empty, used as it is.
+        (
+            of(
+                "identify",
+                json!("audience"),
+                json!(""),
+                "traits",
+                json!(true),
+            ),
+            None,
+        ),
+        (
+            of(
+                "identify",
+                json!("audience"),
+                json!(5),
+                "traits",
+                json!(true),
+            ),
+            None,
+        ),
+        (
+            of(
+                "identify",
+                json!("audience"),
+                json!(null),
+                "traits",
+                json!(true),
+            ),
+            None,
+        ),
+        (
+            of(
+                "identify",
+                json!("audience"),
+                json!("a.b"),
+                "traits",
+                json!(null),
+            ),
+            yes,
+        ),
+        (
+            of(
+                "identify",
+                json!("audience"),
+                json!("other"),
+                "traits",
+                json!(true),
+            ),
+            None,
+        ),
+        // The value: a boolean and nothing else.
+        (plain(json!("true")), None),
+        (plain(json!("false")), None),
+        (plain(json!(1)), None),
+        (plain(json!(0)), None),
+        (plain(json!(null)), None),
+        (plain(json!([true])), None),
+        // The place: traits of an identify event, properties of a track event.
+        (
+            of(
+                "track",
+                json!("audience"),
+                json!("k"),
+                "traits",
+                json!(true),
+            ),
+            None,
+        ),
+        (
+            of(
+                "identify",
+                json!("audience"),
+                json!("k"),
+                "properties",
+                json!(true),
+            ),
+            None,
+        ),
+        (
+            of(
+                "group",
+                json!("audience"),
+                json!("k"),
+                "traits",
+                json!(true),
+            ),
+            None,
+        ),
+        (
+            of(
+                "page",
+                json!("audience"),
+                json!("k"),
+                "properties",
+                json!(true),
+            ),
+            None,
+        ),
+        (
+            of(
+                "screen",
+                json!("audience"),
+                json!("k"),
+                "properties",
+                json!(true),
+            ),
+            None,
+        ),
+        (
+            of(
+                "alias",
+                json!("audience"),
+                json!("k"),
+                "traits",
+                json!(true),
+            ),
+            None,
+        ),
+        (
+            of(
+                "delete",
+                json!("audience"),
+                json!("k"),
+                "traits",
+                json!(true),
+            ),
+            None,
+        ),
+        (
+            json!({"type": "identify", "userId": "u", "traits": {"k": true}}),
+            None,
+        ),
+        (
+            json!({"type": "identify", "userId": "u", "traits": {"k": true}, "context": {"personas": "k"}}),
+            None,
+        ),
+    ];
+    for (event, said) in rows {
+        assert_eq!(audience(&event), said, "{event}");
+    }
+}
+
+#[test]
+fn s4_2_the_membership_of_a_row() {
+    let (add, remove) = (Some(Membership::Add), Some(Membership::Remove));
+    let rows = ["new", "updated", "deleted"];
+    // One row per sync mode, one column per event.
+    let table = [
+        ("add", [add, None, None]),
+        ("update", [None, add, None]),
+        ("upsert", [add, add, None]),
+        ("delete", [None, None, remove]),
+        ("mirror", [add, add, remove]),
+    ];
+    assert_eq!(
+        table.map(|(mode, _)| RowSync::parse(mode)),
+        RowSync::ALL.map(Some)
+    );
+    let change = |kind: &str, name: &str| {
+        let deleted = json!({"__segment_id": "42", "EMAIL": null});
+        event(&json!({"type": kind, "event": name, "name": name, "properties": deleted}))
+    };
+    for (mode, expected) in table {
+        let said = rows.map(|name| Membership::of(&change("track", name), RowSync::parse(mode)));
+        assert_eq!(said, expected, "{mode}");
+        // Exactly these names, of track events alone.
+        for (kind, name) in [
+            ("track", "New"),
+            ("track", "removed"),
+            ("track", ""),
+            ("page", "new"),
+            ("screen", "deleted"),
+        ] {
+            assert_eq!(
+                Membership::of(&change(kind, name), RowSync::parse(mode)),
+                None,
+                "{mode} {name}"
+            );
+        }
+    }
+    // Without a sync mode a row says nothing; what is no mode is none.
+    for name in rows {
+        assert_eq!(Membership::of(&change("track", name), None), None);
+    }
+    for other in ["", "Add", "remove", "replace"] {
+        assert_eq!(RowSync::parse(other), None);
+    }
+}
+
+#[test]
+fn s4_2_an_audience_wins_over_a_row() {
+    let both = event(
+        &json!({"type": "track", "event": "new", "properties": {"__segment_id": "42", "k": false},
+        "context": {"personas": {"computation_class": "audience", "computation_key": "k"}}}),
+    );
+    for sync in RowSync::ALL {
+        assert_eq!(Membership::of(&both, Some(sync)), Some(Membership::Remove));
+    }
+    // An audience event without its boolean is a row all the same.
+    let no_boolean = event(
+        &json!({"type": "track", "event": "new", "properties": {"__segment_id": "42", "k": "false"},
+        "context": {"personas": {"computation_class": "audience", "computation_key": "k"}}}),
+    );
+    assert_eq!(
+        Membership::of(&no_boolean, Some(RowSync::Add)),
+        Some(Membership::Add)
+    );
+}
+
+#[test]
+fn s4_2_h_a_journey_step_without_a_boolean_is_no_add() {
+    let step = event(
+        &json!({"type": "track", "event": "Journey Step Entered", "userId": "u", "properties": {"k": null},
+        "context": {"personas": {"computation_class": "journey_step", "computation_key": "k"}}}),
+    );
+    assert_eq!(Membership::of(&step, Some(RowSync::Mirror)), None);
 }
 
 #[test]
