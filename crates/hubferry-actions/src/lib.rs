@@ -1,7 +1,8 @@
 //! The actions and HubSpot's nouns: a validated payload in, a plan of steps out.
 //!
 //! An [`Action`] is one of six ([`ActionSlug`]): it knows its fields, the mapping and trigger a new mapping starts from, and
-//! how a payload becomes a [`Plan`]: a record with its associations and its list, or one occurrence of a custom event. Once
+//! how a payload becomes a [`Plan`]: a record with its associations and its list, or one occurrence of a custom event. A
+//! [`Deletion`] makes plans of `delete` events, without a payload. Once
 //! the portal's schema is known, [`fit`] and [`fit_occurrence`] turn a step's values into what its properties take, and say
 //! what has to be created or left out. Everything here is pure; what HubSpot has to say about a plan is the scheduler's
 //! business.
@@ -16,6 +17,7 @@ mod contact;
 mod convert;
 mod custom_event;
 mod defaults;
+mod deletion;
 mod email;
 mod faults;
 mod fit;
@@ -35,6 +37,7 @@ pub use action::{
     Action, ActionSettings, InvalidEmail, NameFix, Nulls, PlanNote, Planned, Refusal, RefusalCode,
 };
 pub use catalogue::{ActionSlug, PropertyHints, SyncMode, UnknownSlug};
+pub use deletion::{Deletion, DeletionMode, DeletionStep};
 pub use faults::FieldFault;
 pub use fit::{
     DEFAULT_EVENT_PROPERTIES, DropReason, EventPropertyDefinition, Fitted, FittedOccurrence,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hubferry_event::{EventTime, IdentityKey};
 use smallvec::SmallVec;
 
+use crate::deletion::DeletionStep;
 use crate::nouns::{
     AssociationType, ObjectType, Properties, PropertyDefinition, PropertyName, RecordRef,
 };
@@ -30,6 +31,8 @@ pub enum Work {
     Record(Box<RecordPlan>),
     /// One occurrence of a custom event.
     Occurrence(Box<OccurrenceStep>),
+    /// The removal of a person's contact.
+    Deletion(DeletionStep),
 }
 
 /// A record and what follows: associations once it is written, the list last.
@@ -51,7 +54,7 @@ impl Plan {
     pub fn record(&self) -> Option<&RecordPlan> {
         match &self.work {
             Work::Record(plan) => Some(plan),
-            Work::Occurrence(_) => None,
+            Work::Occurrence(_) | Work::Deletion(_) => None,
         }
     }
 }

@@ -33,6 +33,8 @@ struct Waiting {
 struct Lane {
     keys: Vec<IdentityKey>,
     tail: EventSlot,
+    /// Whether later events have to keep behind an earlier one in everything they do.
+    barred: bool,
 }
 
 impl Lanes {
@@ -94,6 +96,19 @@ impl Lanes {
             .is_some_and(|waiting| waiting.before == 0)
     }
 
+    /// Nothing of the events behind this one may go ahead of it, not even what could travel with an earlier event. The bar
+    /// stays until the lane is empty.
+    pub(crate) fn bar(&mut self, event: EventSlot) {
+        let lane = self.events[event.0].lane;
+        self.lanes[lane].barred = true;
+    }
+
+    /// Whether something in the lane of an event that has just entered it is not to be overtaken.
+    pub(crate) fn is_barred(&self, event: EventSlot) -> bool {
+        let lane = self.events[event.0].lane;
+        self.lanes[lane].barred
+    }
+
     /// How many events are unfinished.
     pub(crate) fn len(&self) -> usize {
         self.events.len()
@@ -105,14 +120,16 @@ impl Lanes {
             return self.lanes.insert(Lane {
                 keys: Vec::new(),
                 tail: event,
+                barred: false,
             });
         };
         for &other in others {
-            let keys = self.lanes.remove(other).keys;
+            let Lane { keys, barred, .. } = self.lanes.remove(other);
             for key in &keys {
                 self.by_key.insert(key.clone(), first);
             }
             self.lanes[first].keys.extend(keys);
+            self.lanes[first].barred |= barred;
         }
         first
     }
@@ -166,6 +183,25 @@ mod tests {
         assert_eq!(lanes.leave(b).as_slice(), [link]);
         assert_eq!(lanes.leave(link).as_slice(), [after_a]);
         assert_eq!(lanes.leave(after_a).as_slice(), [after_b]);
+    }
+
+    #[test]
+    fn a_bar_holds_for_all_behind_it_and_ends_with_its_lane() {
+        let mut lanes = Lanes::default();
+        let (before, _) = lanes.enter(&keys(&[1]));
+        assert!(!lanes.is_barred(before));
+        let (bar, _) = lanes.enter(&keys(&[1]));
+        lanes.bar(bar);
+        let (other, _) = lanes.enter(&keys(&[2]));
+        assert!(!lanes.is_barred(other));
+        let (link, _) = lanes.enter(&keys(&[2, 1]));
+        let (behind, _) = lanes.enter(&keys(&[2]));
+        assert!(lanes.is_barred(link) && lanes.is_barred(behind));
+        for event in [before, bar, other, link, behind] {
+            lanes.leave(event);
+        }
+        let (later, _) = lanes.enter(&keys(&[1]));
+        assert!(!lanes.is_barred(later));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use hubferry_actions::RecordId;
 use hubferry_event::IdentityKey;
 use lru::LruCache;
+use rustc_hash::FxHashSet;
 
 pub(crate) struct People {
     contacts: LruCache<IdentityKey, RecordId>,
@@ -35,6 +36,19 @@ impl People {
         for key in person {
             self.contacts.put(key.clone(), contact.clone());
         }
+    }
+
+    /// Forgets contacts that are gone, under whatever keys; says which.
+    pub(crate) fn forget_contacts(
+        &mut self,
+        gone: &FxHashSet<RecordId>,
+    ) -> Vec<(IdentityKey, RecordId)> {
+        let known = self.contacts.iter().filter(|(_, id)| gone.contains(*id));
+        let known: Vec<_> = known.map(|(key, id)| (key.clone(), id.clone())).collect();
+        for (key, _) in &known {
+            self.contacts.pop(key);
+        }
+        known
     }
 
     pub(crate) fn forget(&mut self, person: &[IdentityKey]) {

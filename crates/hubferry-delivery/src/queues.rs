@@ -36,6 +36,9 @@ pub(crate) enum QueueKey {
     Members {
         list: Arc<str>,
     },
+    Archive {
+        object: ObjectType,
+    },
     SendEvents,
     CreateProperties {
         object: ObjectType,
@@ -91,6 +94,7 @@ impl QueueKey {
                 LinkChange::Associate => Endpoint::Associate(from, to),
                 LinkChange::Dissociate => Endpoint::Dissociate(from, to),
             },
+            Self::Archive { object } => Endpoint::Archive(object),
             Self::Members { .. } => Endpoint::ChangeMembers,
             Self::SendEvents => Endpoint::SendEvents,
             Self::CreateProperties { object } => Endpoint::CreateProperties(object),

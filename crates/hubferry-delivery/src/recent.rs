@@ -6,8 +6,9 @@
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use hubferry_actions::{Properties, PropertyName, RecordId, RecordRef};
+use hubferry_actions::{ObjectType, Properties, PropertyName, RecordId, RecordRef};
 use lru::LruCache;
+use rustc_hash::FxHashSet;
 
 use crate::coalesce::{Dated, Part, adds_nothing, put};
 
@@ -69,6 +70,16 @@ impl Recent {
     /// Forgets a record that turned out to be gone.
     pub(crate) fn forget(&mut self, record: &RecordRef) {
         self.records.pop(record);
+    }
+
+    /// The contacts of these ids that were written lately, by whatever name.
+    pub(crate) fn contacts_of(&self, ids: &FxHashSet<RecordId>) -> Vec<RecordRef> {
+        let is_one = |(record, written): &(&RecordRef, &Written)| {
+            record.object == ObjectType::contacts()
+                && written.id.as_ref().is_some_and(|id| ids.contains(id))
+        };
+        let found = self.records.iter().filter(is_one);
+        found.map(|(record, _)| record.clone()).collect()
     }
 
     /// The record's id when, within `horizon`, the same values were confirmed for it.

@@ -182,7 +182,9 @@ fn leave_out(request: &mut Request, step: StepId, names: &[PropertyName]) {
         | Request::CreateEventProperty { .. }
         | Request::ReadList { .. }
         | Request::CreateList { .. }
-        | Request::ChangeMembers { .. } => None,
+        | Request::ChangeMembers { .. }
+        | Request::Archive { .. }
+        | Request::GdprDelete { .. } => None,
     };
     if let Some(properties) = properties {
         properties.retain(|(name, _)| !names.contains(name));

@@ -90,7 +90,8 @@ pub(crate) fn with_care(
         // The status says all there is to know; what was created is read when it is needed.
         Request::CreateEventDefinition { .. }
         | Request::CreateEventProperty { .. }
-        | Request::CreateList { .. } => return inputs.each(&Outcome::Done(Done::There)),
+        | Request::CreateList { .. }
+        | Request::GdprDelete { .. } => return inputs.each(&Outcome::Done(Done::There)),
         _ if answer.body.is_empty() => return told_nothing(request, &inputs),
         _ => {}
     }
@@ -128,12 +129,13 @@ fn told_nothing(request: &Request, inputs: &Inputs<'_>) -> Vec<(StepId, Outcome)
     }
 }
 
-/// Calls whose answers list failures at most: occurrences that were taken (204, hubspot-api.md §7.2) and labels that were
-/// taken away (204, in the dated versions an envelope, §4.1).
+/// Calls whose answers list failures at most: occurrences that were taken (204, hubspot-api.md §7.2), records that were
+/// archived (204, §3.10) and labels that were taken away (204, in the dated versions an envelope, §4.1).
 const fn is_told_by_status(request: &Request) -> bool {
     matches!(
         request,
         Request::SendEvents { .. }
+            | Request::Archive { .. }
             | Request::Link {
                 change: LinkChange::Dissociate,
                 ..
@@ -361,16 +363,26 @@ fn missing(
 ) -> Answers {
     let about_records = matches!(
         request,
-        Request::Update { .. } | Request::Read { .. } | Request::Link { .. }
+        Request::Update { .. }
+            | Request::Read { .. }
+            | Request::Link { .. }
+            | Request::GdprDelete { .. }
+            | Request::Archive { .. }
     );
     if !about_records {
         return all(request, &judged.misconfigured());
     }
     let named = inputs.named_by(failure);
-    if named.is_empty() {
-        return all(request, &judged.outcome(0));
+    let several = inputs.len() > 1;
+    match request {
+        // Which of them is gone is found out one by one: none may pass for archived because another is.
+        Request::Archive { .. } if named.is_empty() && several => {
+            let reason = (Code::HubspotRejected, ErrorClass::Missing);
+            Answers::Refused(refusal(judged, Vec::new(), reason))
+        }
+        _ if named.is_empty() => all(request, &judged.outcome(0)),
+        _ => guilty(judged, inputs, failure, &named),
     }
-    guilty(judged, inputs, failure, &named)
 }
 
 /// What a refused call comes to for those it names; the others did nothing wrong and go again.

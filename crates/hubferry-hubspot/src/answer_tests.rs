@@ -13,8 +13,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Answer, read};
 use crate::call::{
-    CreateInput, CreatePropertyInput, LinkInput, MemberInput, OccurrenceInput, ReadInput, Request,
-    SearchInput, StepId, UpdateInput, UpsertInput,
+    ArchiveInput, CreateInput, CreatePropertyInput, LinkInput, MemberInput, OccurrenceInput,
+    ReadInput, Request, SearchInput, StepId, UpdateInput, UpsertInput,
 };
 use crate::outcome::{Answers, Done, Fact, Hold, Outcome, Rejection};
 
@@ -224,6 +224,24 @@ fn members(records: &[&str]) -> Request {
     Request::ChangeMembers {
         list: Arc::from("17"),
         inputs: (1..).zip(records).map(input).collect(),
+    }
+}
+
+fn archive(records: &[&str]) -> Request {
+    let input = |(step, id): (u64, &&str)| ArchiveInput {
+        step: StepId(step),
+        id: RecordId::new(id),
+    };
+    Request::Archive {
+        object: ObjectType::contacts(),
+        inputs: (1..).zip(records).map(input).collect(),
+    }
+}
+
+fn gdpr_delete() -> Request {
+    Request::GdprDelete {
+        step: StepId(1),
+        contact: RecordId::new("101"),
     }
 }
 
@@ -940,9 +958,10 @@ mod records_and_links;
 
 mod any_answer {
     use super::{
-        answers, associate, companies, contacts, create, create_definition, create_event_property,
-        create_list, create_properties, create_property, dissociate, members, occurrences, read_by,
-        read_definition, read_list, read_properties, read_type, search, update,
+        answers, archive, associate, companies, contacts, create, create_definition,
+        create_event_property, create_list, create_properties, create_property, dissociate,
+        gdpr_delete, members, occurrences, read_by, read_definition, read_list, read_properties,
+        read_type, search, update,
     };
     use crate::call::Request;
     use hubferry_actions::Sensitivity;
@@ -963,6 +982,8 @@ mod any_answer {
                 (None, &[("name", "1")]),
                 (None, &[("name", "1")]),
             ]),
+            archive(&["1", "2"]),
+            gdpr_delete(),
             create_property(),
             create_properties(&["x", "g1"]),
             read_properties(Sensitivity::Plain),

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use hubferry_actions::{
     AssociationType, MatchMode, Properties, PropertyName, PropertyText, RECORD_ID_PROPERTY,
+    RecordId,
 };
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -16,7 +17,7 @@ use self::events::{DefinitionBody, EventProperty, Occurred};
 use self::lists::{ListBody, MembersBody};
 use self::properties::PropertyBody;
 use crate::call::{
-    CreateInput, LinkInput, ReadInput, Request, SearchInput, UpdateInput, UpsertInput,
+    ArchiveInput, CreateInput, LinkInput, ReadInput, Request, SearchInput, UpdateInput, UpsertInput,
 };
 
 /// Contacts are known by this property and by secondary addresses beside it.
@@ -44,6 +45,8 @@ pub(crate) fn of_request(request: &Request) -> Option<Vec<u8>> {
         Request::Create { inputs, .. } => json(&Batch::of(inputs, Created::of)),
         Request::Search { inputs, .. } => json(&SearchBody::of(inputs)),
         Request::Link { inputs, .. } => json(&Batch::of(inputs, Linked::of)),
+        Request::Archive { inputs, .. } => json(&Batch::of(inputs, Archived::of)),
+        Request::GdprDelete { contact, .. } => json(&Forgotten::of(contact)),
         Request::CreateProperties { inputs, .. } => {
             json(&Batch::of(inputs, |i| PropertyBody::of(&i.definition)))
         }
@@ -127,6 +130,34 @@ impl<'a> Updated<'a> {
                 first: None,
                 rest: &input.properties,
             },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Archived<'a> {
+    id: &'a str,
+}
+
+impl<'a> Archived<'a> {
+    fn of(input: &'a ArchiveInput) -> Self {
+        Self {
+            id: input.id.as_str(),
+        }
+    }
+}
+
+/// By record id: an address that HubSpot does not know would be put on its block list (hubspot-api.md §3.10).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Forgotten<'a> {
+    object_id: &'a str,
+}
+
+impl<'a> Forgotten<'a> {
+    fn of(contact: &'a RecordId) -> Self {
+        Self {
+            object_id: contact.as_str(),
         }
     }
 }

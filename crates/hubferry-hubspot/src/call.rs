@@ -76,6 +76,20 @@ pub enum Request {
         /// No pair of records twice; at most 2,000.
         inputs: Vec<LinkInput>,
     },
+    /// `batch/archive` by record id: they can be restored for 90 days. Those that are gone already count as archived.
+    Archive {
+        /// Record type.
+        object: ObjectType,
+        /// No record twice; at most 100.
+        inputs: Vec<ArchiveInput>,
+    },
+    /// `gdpr-delete`: nothing of a contact is left, and nothing can be restored. One that is gone already counts as deleted.
+    GdprDelete {
+        /// The step.
+        step: StepId,
+        /// The contact.
+        contact: RecordId,
+    },
     /// Creates properties; those that are there already count as created.
     CreateProperties {
         /// The type they belong to.
@@ -220,6 +234,15 @@ pub struct LinkInput {
     pub kinds: SmallVec<[AssociationType; 1]>,
 }
 
+/// One record to archive.
+#[derive(Clone, Debug)]
+pub struct ArchiveInput {
+    /// The step it answers for.
+    pub step: StepId,
+    /// The record.
+    pub id: RecordId,
+}
+
 /// One property to create.
 #[derive(Clone, Debug)]
 pub struct CreatePropertyInput {
@@ -278,6 +301,10 @@ pub enum Endpoint {
     Associate(ObjectType, ObjectType),
     /// `associations/{from}/{to}/batch/labels/archive`.
     Dissociate(ObjectType, ObjectType),
+    /// `{object}/batch/archive`.
+    Archive(ObjectType),
+    /// `contacts/gdpr-delete`.
+    GdprDelete,
     /// `properties/{object}/batch/create`.
     CreateProperties(ObjectType),
     /// `properties/{object}`.
@@ -356,6 +383,8 @@ impl Request {
                 LinkChange::Associate => Endpoint::Associate(from.clone(), to.clone()),
                 LinkChange::Dissociate => Endpoint::Dissociate(from.clone(), to.clone()),
             },
+            Self::Archive { object, .. } => Endpoint::Archive(object.clone()),
+            Self::GdprDelete { .. } => Endpoint::GdprDelete,
             Self::CreateProperties { object, .. } => Endpoint::CreateProperties(object.clone()),
             Self::ReadProperties { object, .. } => Endpoint::ReadProperties(object.clone()),
             Self::ReadObjectType { .. } => Endpoint::ReadObjectType,
@@ -379,10 +408,12 @@ impl Request {
             Self::Create { inputs, .. } => inputs.iter().map(|i| i.step).collect(),
             Self::Search { inputs, .. } => inputs.iter().map(|i| i.step).collect(),
             Self::Link { inputs, .. } => inputs.iter().map(|i| i.step).collect(),
+            Self::Archive { inputs, .. } => inputs.iter().map(|i| i.step).collect(),
             Self::CreateProperties { inputs, .. } => inputs.iter().map(|i| i.step).collect(),
             Self::SendEvents { inputs } => inputs.iter().map(|i| i.step).collect(),
             Self::ChangeMembers { inputs, .. } => inputs.iter().map(|i| i.step).collect(),
-            Self::ReadProperties { step, .. }
+            Self::GdprDelete { step, .. }
+            | Self::ReadProperties { step, .. }
             | Self::ReadObjectType { step, .. }
             | Self::ReadEventDefinition { step, .. }
             | Self::CreateEventDefinition { step, .. }
@@ -402,6 +433,8 @@ impl Endpoint {
             | Self::Update(_)
             | Self::Read(_)
             | Self::Create(_)
+            | Self::Archive(_)
+            | Self::GdprDelete
             | Self::CreateProperties(_)
             | Self::ReadProperties(_)
             | Self::ReadObjectType
@@ -426,12 +459,14 @@ impl Endpoint {
             | Self::Update(_)
             | Self::Read(_)
             | Self::Create(_)
+            | Self::Archive(_)
             | Self::CreateProperties(_) => 100,
             Self::Search(_) => 5,
             Self::Associate(..) => 2_000,
             Self::Dissociate(..) | Self::ChangeMembers => 1_000,
             Self::SendEvents => 500,
-            Self::ReadProperties(_)
+            Self::GdprDelete
+            | Self::ReadProperties(_)
             | Self::ReadObjectType
             | Self::ReadEventDefinition
             | Self::CreateEventDefinition
@@ -460,6 +495,8 @@ impl Endpoint {
                 from.as_str(),
                 to.as_str()
             ),
+            Self::Archive(o) => format!("{}/batch/archive", o.as_str()),
+            Self::GdprDelete => "contacts/gdpr-delete".to_owned(),
             Self::CreateProperties(o) => format!("properties/{}/batch/create", o.as_str()),
             Self::ReadProperties(o) => format!("properties/{}", o.as_str()),
             Self::ReadObjectType => "schemas".to_owned(),

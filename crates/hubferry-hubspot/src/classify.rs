@@ -57,6 +57,8 @@ pub(crate) enum Kind {
     Create,
     Search,
     Link,
+    Archive,
+    GdprDelete,
     CreateProperties,
     ReadProperties,
     ReadObjectType,
@@ -78,6 +80,8 @@ impl Kind {
             Request::Create { .. } => Self::Create,
             Request::Search { .. } => Self::Search,
             Request::Link { .. } => Self::Link,
+            Request::Archive { .. } => Self::Archive,
+            Request::GdprDelete { .. } => Self::GdprDelete,
             Request::CreateProperties { .. } => Self::CreateProperties,
             Request::ReadProperties { .. } => Self::ReadProperties,
             Request::ReadObjectType { .. } => Self::ReadObjectType,
@@ -182,6 +186,8 @@ const DEFINING: &[Kind] = &[
     Kind::CreateDefinition,
     Kind::CreateEventProperty,
 ];
+/// Calls that take records away.
+const DELETING: &[Kind] = &[Kind::Archive, Kind::GdprDelete];
 /// Calls that ask whether something exists.
 const ASKING: &[Kind] = &[Kind::ReadObjectType, Kind::ReadDefinition, Kind::ReadList];
 
@@ -239,6 +245,8 @@ static TABLE: &[Row] = &[
     within(BAD).sub_category("from_object_not_found").is(Ruling::Missing),
     within(BAD).sub_category("invalid_identifier").kind(&[Kind::Link]).is(Ruling::Missing),
     on(404).category("object_not_found").is(Ruling::Missing),
+    // An address that does not exist must not pass for a contact that is deleted.
+    on(404).kind(DELETING).is(Ruling::Config),
     on(404).says("resource not found").is(Ruling::Missing),
     // No record was looked for: the address itself is wrong (base URL, version, object type).
     on(404).is(Ruling::Config),

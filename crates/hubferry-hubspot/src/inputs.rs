@@ -50,6 +50,9 @@ impl<'a> Inputs<'a> {
             Request::Update { inputs, .. } => {
                 self.by_id = (0..).zip(inputs).map(|(i, x)| (x.id.as_str(), i)).collect();
             }
+            Request::Archive { inputs, .. } => {
+                self.by_id = (0..).zip(inputs).map(|(i, x)| (x.id.as_str(), i)).collect();
+            }
             Request::ChangeMembers { inputs, .. } => {
                 let ids = (0..).zip(inputs).map(|(i, x)| (x.record.as_str(), i));
                 self.by_id = ids.collect();

@@ -134,9 +134,11 @@ impl<'a> Judged<'a> {
     fn missing(&self) -> Outcome {
         match self.request {
             Request::Read { .. } => Outcome::Done(Done::Found(Vec::new())),
-            Request::Update { .. } | Request::Link { .. } | Request::ChangeMembers { .. } => {
-                Outcome::Gone
-            }
+            Request::Update { .. }
+            | Request::Link { .. }
+            | Request::ChangeMembers { .. }
+            | Request::Archive { .. }
+            | Request::GdprDelete { .. } => Outcome::Gone,
             _ => self.rejected(Code::HubspotRejected, ErrorClass::Missing),
         }
     }

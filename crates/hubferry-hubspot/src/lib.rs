@@ -49,7 +49,7 @@ mod words;
 mod writers;
 
 pub use call::{
-    Bucket, Call, CreateInput, CreatePropertyInput, Endpoint, LinkInput, MemberInput,
+    ArchiveInput, Bucket, Call, CreateInput, CreatePropertyInput, Endpoint, LinkInput, MemberInput,
     OccurrenceInput, ReadInput, Request, SearchInput, StepId, UpdateInput, UpsertInput,
 };
 pub use client::{Client, Prepared};

@@ -17,6 +17,8 @@ pub(crate) enum Route {
     Search,
     Associate,
     Dissociate,
+    Archive,
+    GdprDelete,
     Properties,
     CreateProperties,
     Schema,
@@ -78,6 +80,8 @@ const fn templates(route: Route) -> (&'static str, &'static str) {
             "crm/v4/associations/{from}/{to}/batch/labels/archive",
             "crm/associations/{V}/{from}/{to}/batch/labels/archive",
         ),
+        Route::Archive => ("crm/v3/objects/{object}/batch/archive", "crm/objects/{V}/{object}/batch/archive"),
+        Route::GdprDelete => ("crm/v3/objects/{object}/gdpr-delete", "crm/objects/{V}/{object}/gdpr-delete"),
         Route::Properties => ("crm/v3/properties/{object}", "crm/properties/{V}/{object}"),
         Route::CreateProperties => ("crm/v3/properties/{object}/batch/create", "crm/properties/{V}/{object}/batch/create"),
         Route::Schema => ("crm-object-schemas/v3/schemas/{object}", "crm-object-schemas/{V}/schemas/{object}"),
@@ -130,6 +134,8 @@ fn of_request(request: &Request) -> (Method, Route, Parts<'_>) {
             };
             (Method::POST, route, parts)
         }
+        Request::Archive { object, .. } => (Method::POST, Route::Archive, on(object.as_str())),
+        Request::GdprDelete { .. } => (Method::POST, Route::GdprDelete, on("contacts")),
         Request::CreateProperties { object, .. } => {
             (Method::POST, Route::CreateProperties, on(object.as_str()))
         }

@@ -29,6 +29,8 @@ fn every_route_has_its_path_in_every_version() {
         (Route::Search, "/crm/objects/2026-03/companies/search", "/crm/v3/objects/companies/search"),
         (Route::Associate, "/crm/associations/2026-03/companies/contacts/batch/create", "/crm/v4/associations/companies/contacts/batch/create"),
         (Route::Dissociate, "/crm/associations/2026-03/companies/contacts/batch/labels/archive", "/crm/v4/associations/companies/contacts/batch/labels/archive"),
+        (Route::Archive, "/crm/objects/2026-03/companies/batch/archive", "/crm/v3/objects/companies/batch/archive"),
+        (Route::GdprDelete, "/crm/objects/2026-03/companies/gdpr-delete", "/crm/v3/objects/companies/gdpr-delete"),
         (Route::Properties, "/crm/properties/2026-03/companies", "/crm/v3/properties/companies"),
         (Route::CreateProperties, "/crm/properties/2026-03/companies/batch/create", "/crm/v3/properties/companies/batch/create"),
         (Route::Schema, "/crm-object-schemas/2026-03/schemas/companies", "/crm-object-schemas/v3/schemas/companies"),

@@ -59,9 +59,11 @@ impl Endpoint {
     #[must_use]
     pub fn scopes(&self) -> Vec<AnyScope> {
         match self {
-            Self::Upsert(object) | Self::Update(object) | Self::Create(object) => {
-                vec![records(object, Right::Write)]
-            }
+            Self::Upsert(object)
+            | Self::Update(object)
+            | Self::Create(object)
+            | Self::Archive(object) => vec![records(object, Right::Write)],
+            Self::GdprDelete => vec![records(&ObjectType::contacts(), Right::Write)],
             Self::Read(object) | Self::Search(object) => vec![records(object, Right::Read)],
             Self::Associate(from, to) | Self::Dissociate(from, to) => {
                 let mut both = vec![records(from, Right::Write), records(to, Right::Write)];
@@ -191,6 +193,8 @@ mod tests {
                 Endpoint::Dissociate(contacts(), contacts()),
                 "crm.objects.contacts.write",
             ),
+            (Endpoint::Archive(contacts()), "crm.objects.contacts.write"),
+            (Endpoint::GdprDelete, "crm.objects.contacts.write"),
             (
                 Endpoint::CreateProperties(contacts()),
                 "crm.schemas.contacts.write",

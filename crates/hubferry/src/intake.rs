@@ -6,10 +6,11 @@ use std::borrow::Cow;
 use std::cell::LazyCell;
 
 use bytes::Bytes;
-use hubferry_actions::{Action, DeliveryKey, Plan, Planned};
+use hubferry_actions::{Action, Deletion, DeliveryKey, Plan, Planned};
 use hubferry_delivery::MappingIndex;
 use hubferry_event::{
-    Element, Event, EventTime, Format, IdentityKeys, Malformed, ReadLimits, Reading, read_message,
+    Element, Event, EventTime, Format, IdentityKeys, Malformed, ReadLimits, Reading, RowSync,
+    read_message,
 };
 use hubferry_mapping::{CleanOptions, Mapping, Note, Trigger, Validated, Violation};
 use hubferry_memory::SeenKey;
@@ -36,6 +37,15 @@ struct Portal {
     key: String,
     aliases: Vec<String>,
     mappings: Vec<Active>,
+    deletion: Option<Deleting>,
+}
+
+/// What makes deliveries of `delete` events.
+#[derive(Debug)]
+struct Deleting {
+    index: MappingIndex,
+    id: String,
+    deletion: Deletion,
 }
 
 /// A mapping that takes part.
@@ -47,6 +57,7 @@ struct Active {
     fields: Mapping,
     clean: CleanOptions,
     action: Action,
+    row_sync: Option<RowSync>,
 }
 
 /// Names an enabled destination by its place.
@@ -113,19 +124,7 @@ impl Intake {
         let portals = destinations
             .into_iter()
             .filter(|destination| destination.enabled)
-            .map(|destination| Portal {
-                key: match destination.hubspot.portal_id {
-                    Some(id) => id.to_string(),
-                    None => destination.name,
-                },
-                aliases: destination.aliases,
-                mappings: destination
-                    .mappings
-                    .into_iter()
-                    .filter(|mapping| mapping.enabled)
-                    .map(|mapping| Active::new(mapping, &mut ids))
-                    .collect(),
-            })
+            .map(|destination| Portal::new(destination, &mut ids))
             .collect();
         Self {
             format: input.format,
@@ -142,7 +141,7 @@ impl Intake {
         Self { remembers, ..self }
     }
 
-    /// `DESTINATION/NAME` of every active mapping, by index.
+    /// `DESTINATION/NAME` of every active mapping, and of deletions where they are enabled, by index.
     #[must_use]
     pub(crate) fn mapping_ids(&self) -> &[String] {
         &self.ids
@@ -211,6 +210,14 @@ impl Intake {
                     Err(closing) => read.closed.push((Some(active.index), closing)),
                 }
             }
+            if let Some(deleting) = &portal.deletion
+                && deleting.deletion.takes(event)
+            {
+                if self.remembers {
+                    read.seen.push(SeenKey::of(&deleting.id, &message_id));
+                }
+                plans.push((deleting.index, deleting.deletion.plan(event, time)));
+            }
             if plans.iter().any(|(_, plan)| associates(plan)) {
                 read.message_id = event.message_id().map(ToOwned::to_owned);
             }
@@ -245,18 +252,49 @@ impl Read {
     }
 }
 
+impl Portal {
+    fn new(destination: Destination, ids: &mut Vec<String>) -> Self {
+        let deletion_id = destination.deletion_id();
+        let mappings = destination.mappings.into_iter();
+        let mappings = mappings
+            .filter(|mapping| mapping.enabled)
+            .map(|mapping| Active::new(mapping, ids))
+            .collect();
+        let deletion = destination.deletion.map(|mode| Deleting {
+            index: next_index(ids, &deletion_id),
+            id: deletion_id,
+            deletion: Deletion::new(mode),
+        });
+        Self {
+            key: match destination.hubspot.portal_id {
+                Some(id) => id.to_string(),
+                None => destination.name,
+            },
+            aliases: destination.aliases,
+            mappings,
+            deletion,
+        }
+    }
+}
+
+/// The index of what takes part next.
+fn next_index(ids: &mut Vec<String>, id: &str) -> MappingIndex {
+    // More mappings than a u32 counts do not fit in memory.
+    let index = MappingIndex(u32::try_from(ids.len()).unwrap_or(u32::MAX));
+    ids.push(id.to_owned());
+    index
+}
+
 impl Active {
     fn new(entry: MappingEntry, ids: &mut Vec<String>) -> Self {
-        // More mappings than a u32 counts do not fit in memory.
-        let index = MappingIndex(u32::try_from(ids.len()).unwrap_or(u32::MAX));
-        ids.push(entry.id.clone());
         Self {
-            index,
+            index: next_index(ids, &entry.id),
             id: entry.id,
             trigger: entry.trigger,
             fields: entry.fields,
             clean: entry.clean,
             action: Action::new(entry.action, entry.settings),
+            row_sync: entry.row_sync,
         }
     }
 

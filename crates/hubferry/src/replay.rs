@@ -19,7 +19,7 @@ use hubferry_stream::{
 use serde_json::{Value, json};
 
 use crate::clock::{now_ms, rfc3339};
-use crate::config::{Configuration, Loaded};
+use crate::config::{Configuration, Destination, Loaded};
 use crate::dlq::filters::{self, Filters};
 use crate::dlq::shelf::{Journals, Shelf};
 use crate::exit::Failure;
@@ -270,12 +270,10 @@ fn wish<'w>(
     }
 }
 
-/// The ids of the mappings that take part now.
+/// The ids of the mappings that take part now, and of the deletions.
 fn mappings(configuration: &Configuration) -> Vec<String> {
     let enabled = configuration.destinations.iter().filter(|one| one.enabled);
-    let entries = enabled.flat_map(|destination| &destination.mappings);
-    let active = entries.filter(|entry| entry.enabled);
-    active.map(|entry| entry.id.clone()).collect()
+    enabled.flat_map(Destination::active_ids).collect()
 }
 
 fn nothing(picked: &Picked) -> Failure {

@@ -46,7 +46,7 @@ fn the_examples_pass() {
         said(&output),
         (
             Some(0),
-            "9 cases passed, 0 differ, in 2 files\n".to_owned(),
+            "39 cases passed, 0 differ, in 10 files\n".to_owned(),
             String::new()
         )
     );

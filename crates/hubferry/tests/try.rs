@@ -162,6 +162,110 @@ fn each_event_says_what_it_would_do_and_the_last_line_sums_up() {
     assert_eq!(total["calls"]["companies/batch/upsert"], 1);
 }
 
+const DELETING: &str = r#"destinations:
+  - name: acme
+    deletion: { enabled: true }
+    hubspot: { auth: { kind: private_app, token_file: '${NOWHERE}' } }
+    mappings:
+      - { name: contacts, action: upsertContact, trigger: type = "identify", use_defaults: true }
+      - name: rows
+        action: upsertObject
+        sync_mode: upsert
+        trigger: type = "track"
+        fields:
+          object_details: { object_type: contact, id_field_name: email, id_field_value: { "@path": $.properties.EMAIL } }
+          association_sync_mode: read
+"#;
+
+/// What a configuration makes of events.
+fn tried_with(config: &str, events: &str) -> (Vec<Value>, String) {
+    let files = Files::away();
+    std::fs::write(files.folder.path().join("c.yaml"), config).unwrap();
+    std::fs::write(files.folder.path().join("events.ndjson"), events).unwrap();
+    let page = String::from_utf8(files.tried(&[]).stdout).unwrap();
+    (files.tried_json(&[]), page)
+}
+
+#[test]
+fn s8_a_delete_event_shows_whom_it_deletes_and_how() {
+    let events = r#"{"type":"identify","userId":"u1","traits":{"email":"ada@example.com"}}
+{"type":"delete","userId":"u1","anonymousId":"a1"}
+{"type":"delete","userId":"u2"}
+{"type":"delete","traits":{"email":"ada@example.com"}}
+"#;
+    let (lines, page) = tried_with(DELETING, events);
+    let deletion = |line: usize| &lines[line]["mappings"][2];
+    assert_eq!(
+        deletion(0),
+        &json!({"mapping": "acme/deletion", "fired": false, "because": "the type is not `delete`"})
+    );
+    assert_eq!(
+        deletion(1),
+        &json!({
+            "mapping": "acme/deletion",
+            "fired": true,
+            "action": "deletion",
+            "notes": [],
+            "steps": [{ "archive": "contacts", "person": ["u1", "a1"] }],
+            "calls": [2],
+            "ending": "delivered",
+        })
+    );
+    assert_eq!(deletion(2)["ending"], "skipped");
+    assert_eq!(deletion(2)["reason"], "not_found");
+    assert_eq!(lines[4]["total"]["calls"]["contacts/batch/archive"], 1);
+    for part in [
+        "  acme/deletion  fires deletion: delivered\n    step     archive the contact of u1, else a1\n    call     2 contacts/batch/archive\n",
+        "  acme/deletion  fires deletion: skipped(not_found)\n    step     archive the contact of u2\n",
+        "    step     archive nobody: the event has neither userId nor anonymousId\n",
+    ] {
+        assert!(page.contains(part), "{part:?} in\n{page}");
+    }
+    let gdpr = DELETING.replacen("enabled: true", "enabled: true, mode: gdpr", 1);
+    let (lines, _) = tried_with(&gdpr, events);
+    assert_eq!(
+        lines[1]["mappings"][2]["steps"],
+        json!([{ "gdpr-delete": "contacts", "person": ["u1", "a1"] }])
+    );
+}
+
+#[test]
+fn s4_the_membership_of_rows_and_audiences_is_shown() {
+    let row = |event: &str| {
+        format!(
+            r#"{{"type":"track","event":"{event}","properties":{{"__segment_id":"1","EMAIL":"a@example.com"}}}}"#
+        )
+    };
+    let audience = r#"{"type":"identify","userId":"u","traits":{"email":"a@example.com","vip":false},"context":{"personas":{"computation_class":"audience","computation_key":"vip"}}}"#;
+    let plain = r#"{"type":"identify","userId":"u","traits":{"email":"a@example.com","vip":true}}"#;
+    let events = [
+        row("new"),
+        row("updated"),
+        row("deleted"),
+        audience.to_owned(),
+        plain.to_owned(),
+    ]
+    .join("\n");
+    // The row mapping's sync mode, and what is said of the events in turn.
+    for (sync, expected) in [
+        (
+            "upsert",
+            [Some("add"), Some("add"), None, Some("remove"), None],
+        ),
+        ("add", [Some("add"), None, None, Some("remove"), None]),
+        ("update", [None, Some("add"), None, Some("remove"), None]),
+    ] {
+        let config = DELETING.replacen("sync_mode: upsert", &format!("sync_mode: {sync}"), 1);
+        let (lines, page) = tried_with(&config, &events);
+        let said = |line: usize| {
+            let mappings = lines[line]["mappings"].as_array().unwrap();
+            mappings.iter().find_map(|one| one["membership"].as_str())
+        };
+        assert_eq!([0, 1, 2, 3, 4].map(said), expected, "{sync}");
+        assert!(page.contains("    membership remove\n"), "{page}");
+    }
+}
+
 #[test]
 fn one_mapping_is_tried_alone_even_before_it_is_enabled() {
     let files = Files::away();

@@ -12,6 +12,7 @@ mod brake;
 mod cli;
 mod companies;
 mod dead_letters;
+mod deletions;
 mod demo;
 mod events;
 mod file;

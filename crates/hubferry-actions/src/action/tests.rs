@@ -166,6 +166,7 @@ proptest! {
                 prop_assert!(step.object_id.is_some() || step.email.is_some() || step.utk.is_some());
                 prop_assert_eq!(step.uuid.len(), 36);
             }
+            Work::Deletion(_) => prop_assert!(false, "no action deletes"),
         }
     }
 }

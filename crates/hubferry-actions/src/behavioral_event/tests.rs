@@ -19,7 +19,7 @@ fn planned(payload: &Value, settings: ActionSettings) -> Result<Planned, Refusal
 fn step(payload: &Value, settings: ActionSettings) -> OccurrenceStep {
     match planned(payload, settings).unwrap().plan.work {
         Work::Occurrence(step) => *step,
-        Work::Record(_) => panic!("an occurrence"),
+        Work::Record(_) | Work::Deletion(_) => panic!("an occurrence"),
     }
 }
 
@@ -68,7 +68,7 @@ fn b6_b13_names_are_checked_and_get_the_portals_prefix() {
         planned(&payload, settings)
             .map(|planned| match planned.plan.work {
                 Work::Occurrence(step) => step.event.as_str().to_owned(),
-                Work::Record(_) => panic!("an occurrence"),
+                Work::Record(_) | Work::Deletion(_) => panic!("an occurrence"),
             })
             .map_err(|refusal| refusal.code.as_str())
     };

@@ -14,7 +14,7 @@ fn planned(payload: &Value, settings: ActionSettings) -> Result<Planned, Refusal
 fn step(payload: &Value, settings: ActionSettings) -> OccurrenceStep {
     match planned(payload, settings).unwrap().plan.work {
         Work::Occurrence(step) => *step,
-        Work::Record(_) => panic!("an occurrence"),
+        Work::Record(_) | Work::Deletion(_) => panic!("an occurrence"),
     }
 }
 
@@ -120,7 +120,7 @@ fn e14_a_name_that_hubspot_refuses_is_refused_before() {
         planned(&payload, settings())
             .map(|planned| match planned.plan.work {
                 Work::Occurrence(step) => step.event.as_str().to_owned(),
-                Work::Record(_) => panic!("an occurrence"),
+                Work::Record(_) | Work::Deletion(_) => panic!("an occurrence"),
             })
             .map_err(|refusal| refusal.code.as_str())
     };

@@ -11,7 +11,7 @@ use hubferry_actions::{ObjectType, RecordId, RecordRef};
 use hubferry_hubspot::{Done, Outcome, StepId};
 use hubferry_memory::Inquiry;
 use lru::LruCache;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::step::{Phase, StepKind};
 use super::{Asker, DeliverySlot, Scheduler};
@@ -70,6 +70,23 @@ impl Scheduler {
             _ => (),
         }
         self.aliases.names.put(key, record.clone());
+    }
+
+    /// Forgets the names of contacts that are gone; whoever bears one next may be somebody else.
+    pub(super) fn forget_names(&mut self, gone: &FxHashSet<RecordId>) {
+        let contacts = ObjectType::contacts();
+        let names: Vec<RecordRef> = gone
+            .iter()
+            .filter_map(|id| self.aliases.names.pop(&(contacts.clone(), id.clone())))
+            .collect();
+        let others = self.aliases.others.iter();
+        let others: Vec<RecordRef> = others
+            .filter(|(_, (name, _))| names.contains(name))
+            .map(|(other, _)| other.clone())
+            .collect();
+        for other in others {
+            self.aliases.others.pop(&other);
+        }
     }
 
     /// Finds, in the answers of one call, records that stood in it under two names, and has the newest sent again.

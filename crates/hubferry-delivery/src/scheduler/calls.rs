@@ -89,6 +89,7 @@ impl Scheduler {
                 list: work.id.clone()?,
             },
             StepKind::Occurrence(_) => QueueKey::SendEvents,
+            StepKind::Deletion(work) => work.queue(),
             StepKind::Ensure(id) => self.ensures.queue(*id),
             StepKind::Fact(read) => QueueKey::Single(read.endpoint()),
         })
@@ -254,6 +255,7 @@ impl Scheduler {
     fn settle_each(&mut self, on_wire: &OnWire, outcomes: Vec<(StepId, Outcome)>, now: Instant) {
         let mut open: FxHashSet<StepId> = on_wire.steps.iter().copied().collect();
         self.repair_order(&outcomes);
+        self.forget_deleted(&outcomes);
         let mut throttled = Vec::new();
         for (step, outcome) in outcomes {
             if !open.remove(&step) {
@@ -330,6 +332,7 @@ impl Scheduler {
             (StepKind::Link(_), Done::There) => self.linked(step, now),
             (StepKind::Member(_), Done::There) => self.membership_changed(step, now),
             (StepKind::Occurrence(_), Done::There) => self.occurrence_sent(step),
+            (StepKind::Deletion(_), Done::There) => self.contact_deleted(step),
             (StepKind::Ensure(_), Done::There) => self.ensured(step, now),
             (StepKind::Fact(_), Done::Learned(fact)) => self.fact_read(step, fact, now),
             // An answer to another question than was asked accounts for nothing.

@@ -15,8 +15,11 @@ use crate::admission::{Admission, Delivery};
 use crate::ending::{Ended, Ending, SkipReason};
 use crate::lanes::EventSlot;
 
-/// Contacts, companies, other records, occurrences: the order inside one event (fleet.md ii.2).
-const RANKS: usize = 4;
+/// Contacts, companies, other records, occurrences: the order inside one event (fleet.md ii.2). A deletion comes last, so that
+/// nothing of its own event makes the contact anew.
+const RANKS: usize = 5;
+const OCCURRENCES: usize = 3;
+const DELETIONS: usize = 4;
 
 pub(super) struct EventState {
     /// Deliveries whose step has not been submitted.
@@ -50,6 +53,10 @@ impl Scheduler {
             undone: [0; RANKS],
             open: 0,
         };
+        let deletes = |delivery: &Delivery| matches!(delivery.plan.work, Work::Deletion(_));
+        if admission.deliveries.iter().any(deletes) {
+            self.lanes.bar(event);
+        }
         for delivery in admission.deliveries {
             let slot = self.take_in(event, delivery, admission.origin.clone());
             state.undone[self.deliveries[slot.0].rank] += 1;
@@ -60,7 +67,7 @@ impl Scheduler {
         self.events.insert(event, state);
         if runs {
             self.todo.push_back(Todo::Start(event));
-        } else {
+        } else if !self.lanes.is_barred(event) {
             for slot in waiting {
                 self.join_early(slot, &admission.keys, now);
             }
@@ -86,10 +93,11 @@ impl Scheduler {
                 )
             }
             Work::Occurrence(step) => (
-                RANKS - 1,
+                OCCURRENCES,
                 Job::Occurrence(Arc::from(step)),
                 Follow::default(),
             ),
+            Work::Deletion(step) => (DELETIONS, Job::Deletion(step), Follow::default()),
         };
         DeliverySlot(self.deliveries.insert(DeliveryNode {
             id: delivery.id,
@@ -115,7 +123,8 @@ impl Scheduler {
     /// Lets a contact write of an event that has to wait join the step of the same contact that waits before it.
     ///
     /// Only when the contact's e-mail is one of the event's own keys: then the step before it belongs to an earlier event
-    /// of the same lane, and what is between them is about other records.
+    /// of the same lane, and what is between them is about other records. Not so where a deletion is between them: behind
+    /// that nothing joins early.
     fn join_early(&mut self, slot: DeliverySlot, keys: &IdentityKeys, now: Instant) {
         let Job::Record(step) = &self.deliveries[slot.0].job else {
             return;

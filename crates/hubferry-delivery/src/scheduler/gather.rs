@@ -116,6 +116,7 @@ fn unique_value(step: &Step) -> Option<Arc<str>> {
             _ => work.record.value.clone(),
         }),
         StepKind::Associate(work) => email_of(&work.person).map(Arc::from),
+        StepKind::Deletion(work) => work.contact().map(|id| Arc::from(id.as_str())),
         StepKind::Target(work) => Some(Arc::clone(&work.target.record.value)),
         _ => None,
     }

@@ -191,6 +191,7 @@ impl Scheduler {
             },
             StepKind::Member(work) => work.slots().next(),
             StepKind::Occurrence(work) => Some(work.slot),
+            StepKind::Deletion(work) => Some(work.slot),
             StepKind::Ensure(id) => return self.mapping_of_waiting(self.ensures.waiting(*id)),
             StepKind::Fact(read) => {
                 return self.mapping_of_waiting(self.facts.waiting(&read.key));

@@ -17,6 +17,7 @@
 //! * `links`: two records are tied and untied, by one step per pair.
 //! * `lists`: records join and leave lists.
 //! * `occurrences`: occurrences of events, sent once their definition is known.
+//! * `deletions`: a person's contact is taken away and forgotten.
 //! * `facts`: what the portal's schema says, read once and shared by the fleet.
 //! * `ensure`: what the schema lacks is made, once per fleet, while steps wait for it.
 //! * `holds`: what cannot succeed until someone acts waits, and is probed.
@@ -29,6 +30,7 @@
 mod aliases;
 mod associations;
 mod calls;
+mod deletions;
 mod ensure;
 mod events;
 mod facts;
@@ -56,7 +58,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hubferry_actions::{OccurrenceStep, Policy, Properties, RecordId, RecordRef, RecordStep};
+use hubferry_actions::{
+    DeletionStep, OccurrenceStep, Policy, Properties, RecordId, RecordRef, RecordStep,
+};
 use hubferry_event::EventTime;
 use hubferry_hubspot::{Bucket, Call, StepId};
 use hubferry_limiter::Class;
@@ -270,6 +274,8 @@ enum Job {
     Record(Box<RecordStep>),
     /// An occurrence.
     Occurrence(Arc<OccurrenceStep>),
+    /// The removal of a contact.
+    Deletion(DeletionStep),
 }
 
 impl DeliveryNode {
@@ -277,14 +283,14 @@ impl DeliveryNode {
     fn record(&self) -> &RecordStep {
         match &self.job {
             Job::Record(record) => record,
-            Job::Occurrence(_) => unreachable!("{RECORDS_ONLY}"),
+            Job::Occurrence(_) | Job::Deletion(_) => unreachable!("{RECORDS_ONLY}"),
         }
     }
 
     fn record_mut(&mut self) -> &mut RecordStep {
         match &mut self.job {
             Job::Record(record) => record,
-            Job::Occurrence(_) => unreachable!("{RECORDS_ONLY}"),
+            Job::Occurrence(_) | Job::Deletion(_) => unreachable!("{RECORDS_ONLY}"),
         }
     }
 
@@ -305,7 +311,7 @@ impl DeliveryNode {
 }
 
 /// Only deliveries of records stand in chains, parts and what follows a record.
-const RECORDS_ONLY: &str = "an occurrence was taken for a record";
+const RECORDS_ONLY: &str = "a delivery without a record was taken for one with";
 
 /// Who waits for an answer of the fleet's memory.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -320,6 +326,10 @@ enum Asker {
     Record(StepId),
     /// The other end of an association is looked for.
     Target(StepId),
+    /// A deletion looks for its contact.
+    Doomed(StepId),
+    /// A deleted contact is forgotten.
+    Forgotten(StepId),
     /// A piece of the schema is claimed.
     Ensure(ensure::EnsureId),
     /// A part of the schema is looked for.
@@ -524,6 +534,8 @@ impl Scheduler {
                 Asker::Remember(step) => self.record_remembered(step, finding, now),
                 Asker::Record(step) => self.record_looked_up(step, &finding, now),
                 Asker::Target(step) => self.target_looked_up(step, &finding, now),
+                Asker::Doomed(step) => self.doomed_found(step, finding),
+                Asker::Forgotten(step) => self.contact_forgotten(step),
                 Asker::Fact(key) => self.fact_found(&key, finding, now),
                 Asker::Ensure(id) => self.ensure_claimed(id, finding, now),
                 Asker::Nobody => (),
@@ -551,6 +563,7 @@ impl Scheduler {
                 Todo::Submit(delivery) => match self.deliveries.get(delivery.0).map(|d| &d.job) {
                     Some(Job::Record(_)) => self.submit(delivery, now),
                     Some(Job::Occurrence(_)) => self.submit_occurrence(delivery, now),
+                    Some(Job::Deletion(_)) => self.submit_deletion(delivery),
                     None => (),
                 },
                 Todo::RecordDone(delivery) => self.record_done(delivery, now),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use hubferry_actions::{Existing, Properties, PropertyName, PropertyText, SearchBy};
 use hubferry_hubspot::{
-    CreateInput, CreatePropertyInput, LinkInput, MemberInput, ReadInput, Request, SearchInput,
-    StepId, UpdateInput, UpsertInput,
+    ArchiveInput, CreateInput, CreatePropertyInput, LinkInput, MemberInput, ReadInput, Request,
+    SearchInput, StepId, UpdateInput, UpsertInput,
 };
 use hubferry_memory::FactKey;
 
@@ -82,6 +82,10 @@ impl Scheduler {
                 list,
                 inputs: steps.filter_map(member_input).collect(),
             },
+            QueueKey::Archive { object } => Request::Archive {
+                object,
+                inputs: steps.filter_map(archive_input).collect(),
+            },
             QueueKey::SendEvents => return None,
             QueueKey::CreateProperties { object } => Request::CreateProperties {
                 object,
@@ -92,6 +96,10 @@ impl Scheduler {
                 match kind {
                     StepKind::Ensure(id) => self.ensure_request(step, *id)?,
                     StepKind::Fact(read) => fact_request(step, read),
+                    StepKind::Deletion(work) => Request::GdprDelete {
+                        step,
+                        contact: work.contact()?.clone(),
+                    },
                     _ => return None,
                 }
             }
@@ -253,6 +261,14 @@ fn link_input((step, kind): (StepId, &StepKind)) -> Option<LinkInput> {
         to: work.to.1.clone(),
         kinds: work.wishes.iter().map(|wish| wish.kind.clone()).collect(),
     })
+}
+
+fn archive_input((step, kind): (StepId, &StepKind)) -> Option<ArchiveInput> {
+    let StepKind::Deletion(work) = kind else {
+        return None;
+    };
+    let id = work.contact()?.clone();
+    Some(ArchiveInput { step, id })
 }
 
 fn member_input((step, kind): (StepId, &StepKind)) -> Option<MemberInput> {

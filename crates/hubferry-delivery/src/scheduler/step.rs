@@ -9,6 +9,7 @@ use hubferry_memory::LinkId;
 use smallvec::SmallVec;
 
 use super::DeliverySlot;
+use super::deletions::DeletionWork;
 use super::ensure::EnsureId;
 use super::facts::ReadFact;
 use super::links::LinkWork;
@@ -39,6 +40,8 @@ pub(super) enum StepKind {
     Member(Box<MemberWork>),
     /// Sends an occurrence of an event.
     Occurrence(Box<OccurrenceWork>),
+    /// Takes a contact away.
+    Deletion(Box<DeletionWork>),
     /// Creates a piece of the schema.
     Ensure(EnsureId),
     /// Reads a part of the schema.

@@ -24,6 +24,7 @@ use crate::admission::{Admission, Delivery, DeliveryId, MappingIndex};
 use crate::ending::{Ending, Note, SkipReason, Stage};
 
 mod defects;
+mod deletions;
 mod model;
 mod objects;
 mod portal;
@@ -102,7 +103,7 @@ fn plan_of(time: i64, record: RecordPlan, policy: Policy) -> Plan {
 fn record_mut(plan: &mut Plan) -> &mut RecordPlan {
     match &mut plan.work {
         Work::Record(record) => record,
-        Work::Occurrence(_) => unreachable!("the plan is of a record"),
+        Work::Occurrence(_) | Work::Deletion(_) => unreachable!("the plan is of a record"),
     }
 }
 
@@ -329,6 +330,7 @@ impl Driver {
                 StepKind::Link(_) => "link".to_owned(),
                 StepKind::Member(_) => "member".to_owned(),
                 StepKind::Occurrence(_) => "occurrence".to_owned(),
+                StepKind::Deletion(_) => "deletion".to_owned(),
                 StepKind::Ensure(id) => format!("ensure {:?}", self.scheduler.ensures.piece(*id)),
                 StepKind::Fact(read) => format!("fact {:?}", read.key),
             };
@@ -339,6 +341,7 @@ impl Driver {
             let kind = match &delivery.job {
                 Job::Record(_) => "record",
                 Job::Occurrence(_) => "occurrence",
+                Job::Deletion(_) => "deletion",
             };
             format!(
                 "{kind} {:?}, submitted {}, written {:?}, {open} following, {} to be made, fits {}",

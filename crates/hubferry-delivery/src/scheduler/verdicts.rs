@@ -40,6 +40,7 @@ impl Scheduler {
             Some(StepKind::Link(_)) => self.link_refused(step, &rejection, now),
             Some(StepKind::Member(_)) => self.membership_judged(step, &rejection, now),
             Some(StepKind::Occurrence(_)) => self.occurrence_refused(step, &rejection, now),
+            Some(StepKind::Deletion(_)) => self.deletion_refused(step, &rejection),
             Some(StepKind::Ensure(_)) => self.ensure_refused(step, &rejection, now),
             Some(StepKind::Fact(_)) => self.fact_refused(step, &rejection, now),
             None => (),
@@ -384,6 +385,8 @@ impl Scheduler {
             }
             Some(StepKind::Link(_)) => self.link_gone(step, now),
             Some(StepKind::Member(_)) => self.member_gone(step, now),
+            // Who is gone already is deleted.
+            Some(StepKind::Deletion(_)) => self.contact_deleted(step),
             Some(
                 StepKind::Associate(_)
                 | StepKind::Target(_)

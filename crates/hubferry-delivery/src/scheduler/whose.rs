@@ -50,6 +50,9 @@ impl Scheduler {
             StepKind::Occurrence(work) => {
                 slots.insert(work.slot);
             }
+            StepKind::Deletion(work) => {
+                slots.insert(work.slot);
+            }
             StepKind::Ensure(id) => wait(self.ensures.waiting(*id), slots, open),
             StepKind::Fact(read) => wait(self.facts.waiting(&read.key), slots, open),
         }

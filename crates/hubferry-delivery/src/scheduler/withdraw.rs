@@ -85,6 +85,7 @@ impl Scheduler {
                 StepKind::Member(work) => work.slots().for_each(count),
                 StepKind::Record(_)
                 | StepKind::Occurrence(_)
+                | StepKind::Deletion(_)
                 | StepKind::Ensure(_)
                 | StepKind::Fact(_) => (),
             }
@@ -158,6 +159,15 @@ impl Scheduler {
                     self.steps.remove(&id);
                 }
             }
+            StepKind::Deletion(work) => {
+                let slot = work.slot;
+                out.in_steps.insert(slot);
+                let unsent = *state != State::OnWire && !work.is_done();
+                if unsent && wanted.contains(&slot) {
+                    out.before.push(slot);
+                    self.steps.remove(&id);
+                }
+            }
             StepKind::Associate(_)
             | StepKind::Target(_)
             | StepKind::Link(_)
@@ -221,6 +231,7 @@ impl Scheduler {
             }
             StepKind::Record(_)
             | StepKind::Occurrence(_)
+            | StepKind::Deletion(_)
             | StepKind::Ensure(_)
             | StepKind::Fact(_) => (),
         }

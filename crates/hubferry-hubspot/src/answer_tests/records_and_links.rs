@@ -2,7 +2,7 @@
 
 use hubferry_actions::MatchMode;
 
-use super::{answers, associate, create, dissociate, read_by, search};
+use super::{answers, archive, associate, create, dissociate, gdpr_delete, read_by, search};
 use crate::call::Request;
 
 #[test]
@@ -186,4 +186,41 @@ fn a_whole_call_about_a_record_that_is_gone_names_it_and_spares_the_others() {
         answers(&associate(&[("123", "5"), ("9", "123")]), 404, body),
         "1 transient Server(404) None | 2 gone"
     );
+}
+
+#[test]
+fn archived_and_deleted_records_are_told_by_the_status() {
+    let two = archive(&["101", "102"]);
+    assert_eq!(answers(&two, 204, ""), "1 there | 2 there");
+    assert_eq!(answers(&gdpr_delete(), 204, ""), "1 there");
+    assert_eq!(answers(&gdpr_delete(), 200, "{}"), "1 there");
+
+    // One of the two was gone; whether its answer says which or not, the other one is not taken for archived.
+    let named = r#"{"status":"error","category":"OBJECT_NOT_FOUND","message":"gone","context":{"ids":["102"]}}"#;
+    assert_eq!(
+        answers(&two, 404, named),
+        "1 transient Server(404) None | 2 gone"
+    );
+    let unnamed = r#"{"status":"error","category":"OBJECT_NOT_FOUND","message":"gone"}"#;
+    assert_eq!(
+        answers(&two, 404, unnamed),
+        "refused [] hubspot_rejected/missing [-] gone"
+    );
+    assert_eq!(answers(&archive(&["101"]), 404, unnamed), "1 gone");
+    assert_eq!(answers(&gdpr_delete(), 404, unnamed), "1 gone");
+    let entry = r#"{"status":"COMPLETE","results":[],"errors":[
+        {"status":"error","category":"OBJECT_NOT_FOUND","message":"gone","context":{"ids":["101"]}}]}"#;
+    assert_eq!(answers(&two, 207, entry), "1 gone | 2 there");
+}
+
+#[test]
+fn an_address_that_does_not_exist_deletes_nobody() {
+    let nowhere = r#"{"status":"error","message":"resource not found"}"#;
+    for request in [archive(&["101", "102"]), gdpr_delete()] {
+        let shown = answers(&request, 404, nowhere);
+        assert!(
+            shown.starts_with("1 held Mapping config: resource not found"),
+            "{shown}"
+        );
+    }
 }

@@ -9,9 +9,9 @@ use hubferry_actions::{
     RecordId, Sensitivity, ValueKind,
 };
 use hubferry_hubspot::{
-    ApiVersion, Auth, BaseUrl, Call, Client, ClientSettings, CreateInput, CreatePropertyInput,
-    LinkInput, MemberInput, OccurrenceInput, ReadInput, Request, SearchInput, Secret, StepId,
-    UpdateInput, UpsertInput,
+    ApiVersion, ArchiveInput, Auth, BaseUrl, Call, Client, ClientSettings, CreateInput,
+    CreatePropertyInput, LinkInput, MemberInput, OccurrenceInput, ReadInput, Request, SearchInput,
+    Secret, StepId, UpdateInput, UpsertInput,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -213,6 +213,34 @@ async fn associations_carry_all_types_of_a_pair() {
         "POST /crm/associations/2026-03/companies/contacts/batch/labels/archive",
         "/crm/v4/associations/companies/contacts/batch/labels/archive",
         body,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn records_are_archived_and_contacts_deleted_by_their_id() {
+    let input = |(step, id)| ArchiveInput {
+        step: StepId(step),
+        id: RecordId::new(id),
+    };
+    check(
+        Request::Archive {
+            object: ObjectType::contacts(),
+            inputs: [(1, "101"), (2, "102")].map(input).into(),
+        },
+        "POST /crm/objects/2026-03/contacts/batch/archive",
+        "/crm/v3/objects/contacts/batch/archive",
+        r#"{"inputs":[{"id":"101"},{"id":"102"}]}"#,
+    )
+    .await;
+    check(
+        Request::GdprDelete {
+            step: StepId(1),
+            contact: RecordId::new("101"),
+        },
+        "POST /crm/objects/2026-03/contacts/gdpr-delete",
+        "/crm/v3/objects/contacts/gdpr-delete",
+        r#"{"objectId":"101"}"#,
     )
     .await;
 }

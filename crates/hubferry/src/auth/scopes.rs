@@ -45,7 +45,7 @@ pub(crate) fn needs(destination: &Destination) -> Vec<Needs> {
             let sensitive = uses.sensitive.iter();
             let sensitive = sensitive.flat_map(|call| call.sensitive_scopes());
             Needs {
-                mapping: mapping.id.clone(),
+                mapping,
                 scopes: calls.chain(sensitive).collect(),
             }
         })
@@ -167,6 +167,30 @@ mod tests {
             ),
         ] {
             assert_eq!(wanted(&needs(&destination(mappings))).join(" "), expected);
+        }
+    }
+
+    #[test]
+    fn s8_deletions_need_the_right_to_write_contacts() {
+        for mode in ["archive", "gdpr"] {
+            let deleting = format!("{EVENTS}  deletion: {{ enabled: true, mode: {mode} }}\n");
+            let needs = needs(&destination(&deleting));
+            let lacks = lacking(
+                &needs,
+                &[
+                    "analytics.behavioral_events.send",
+                    "behavioral_events.event_definitions.read_write",
+                ]
+                .map(str::to_owned)
+                .into(),
+            );
+            assert_eq!(
+                lacks,
+                [Lacks {
+                    mapping: "acme/deletion".to_owned(),
+                    missing: vec!["crm.objects.contacts.write".to_owned()],
+                }]
+            );
         }
     }
 

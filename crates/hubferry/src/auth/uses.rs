@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use hubferry_actions::{ActionSlug, ObjectType, OnMissingContact, SyncMode, UnknownProperty};
+use hubferry_actions::{
+    ActionSlug, DeletionMode, ObjectType, OnMissingContact, SyncMode, UnknownProperty,
+};
 use hubferry_hubspot::Endpoint;
 use serde_json::{Map, Value};
 
@@ -25,12 +27,12 @@ pub(crate) struct Uses {
     pub(crate) events: bool,
 }
 
-/// The enabled mappings of a destination and what they use.
-pub(crate) fn of_destination(
-    destination: &Destination,
-) -> impl Iterator<Item = (&MappingEntry, Uses)> {
+/// The enabled mappings of a destination, by their ids, and what they use; its deletions too, where they are enabled.
+pub(crate) fn of_destination(destination: &Destination) -> impl Iterator<Item = (String, Uses)> {
     let enabled = destination.mappings.iter().filter(|one| one.enabled);
-    enabled.map(|mapping| (mapping, Uses::of(mapping)))
+    let mappings = enabled.map(|mapping| (mapping.id.clone(), Uses::of(mapping)));
+    let deletion = destination.deletion;
+    mappings.chain(deletion.map(|mode| (destination.deletion_id(), Uses::deleting(mode))))
 }
 
 impl Uses {
@@ -53,6 +55,16 @@ impl Uses {
                 }
             }
         }
+        uses
+    }
+
+    /// What deletions use.
+    fn deleting(mode: DeletionMode) -> Self {
+        let mut uses = Self::default();
+        uses.calls.insert(match mode {
+            DeletionMode::Archive => Endpoint::Archive(ObjectType::contacts()),
+            DeletionMode::Gdpr => Endpoint::GdprDelete,
+        });
         uses
     }
 

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hubferry_actions::DeletionMode;
 use hubferry_hubspot::{ApiVersion, Auth, BaseUrl, EventsPrefix, Secret};
 use serde_json::Value;
 
@@ -28,7 +29,12 @@ pub struct Destination {
     pub hubspot: HubSpot,
     /// What feeds it; the disabled ones are here too.
     pub mappings: Vec<MappingEntry>,
+    /// How `delete` events delete; they do nothing when it is not enabled.
+    pub deletion: Option<DeletionMode>,
 }
+
+/// The name under which deletions are delivered, as if a mapping of that name made them.
+pub(crate) const DELETION: &str = "deletion";
 
 /// `hubspot` of a destination.
 #[derive(Debug)]
@@ -123,9 +129,22 @@ fn enabled_mappings(destinations: &[Destination]) -> usize {
     destinations
         .iter()
         .filter(|destination| destination.enabled)
-        .flat_map(|destination| &destination.mappings)
-        .filter(|mapping| mapping.enabled)
-        .count()
+        .map(|destination| destination.active_ids().count())
+        .sum()
+}
+
+impl Destination {
+    /// `DESTINATION/NAME` of everything that makes deliveries: the enabled mappings, and deletions where they are enabled.
+    pub(crate) fn active_ids(&self) -> impl Iterator<Item = String> + '_ {
+        let enabled = self.mappings.iter().filter(|mapping| mapping.enabled);
+        let mappings = enabled.map(|mapping| mapping.id.clone());
+        mappings.chain(self.deletion.map(|_| self.deletion_id()))
+    }
+
+    /// The id of its deletions.
+    pub(crate) fn deletion_id(&self) -> String {
+        format!("{}/{DELETION}", self.name)
+    }
 }
 
 fn destination(
@@ -148,10 +167,7 @@ fn destination(
     let group_id_property = section
         .text("group_id_property")
         .unwrap_or_else(|| DEFAULT_GROUP_ID.to_owned());
-    let deletion = section.section("deletion");
-    deletion.later("enabled");
-    deletion.later("mode");
-    deletion.finish();
+    let deletion = deletion(section.section("deletion"));
     let hubspot = hubspot(section.section("hubspot"), around);
     let mappings_path = section.path_of("mappings");
     let mappings = mappings(
@@ -164,6 +180,9 @@ fn destination(
         },
         problems,
     );
+    if deletion.is_some() {
+        keep_free(&mappings_path, &mappings, problems);
+    }
     section.finish();
     Some(Destination {
         name,
@@ -171,7 +190,36 @@ fn destination(
         aliases,
         hubspot: hubspot?,
         mappings,
+        deletion,
     })
+}
+
+/// How `delete` events delete, when they do.
+fn deletion(section: Section<'_>) -> Option<DeletionMode> {
+    let enabled = section.flag("enabled", false);
+    let modes = [
+        ("archive", DeletionMode::Archive),
+        ("gdpr", DeletionMode::Gdpr),
+    ];
+    let mode = section.choice("mode", &modes).unwrap_or_default();
+    section.finish();
+    enabled.then_some(mode)
+}
+
+/// Two kinds of deliveries must not bear one name.
+fn keep_free(path: &str, mappings: &[MappingEntry], problems: &Problems) {
+    let takes_it = |mapping: &&MappingEntry| {
+        mapping
+            .id
+            .split_once('/')
+            .is_some_and(|(_, name)| name == DELETION)
+    };
+    if mappings.iter().any(|mapping| takes_it(&mapping)) {
+        problems.invalid(
+            &format!("{path}[{DELETION}].name"),
+            format!("{DELETION:?} is the name of the destination's own deletions: give the mapping another name, or disable deletion"),
+        );
+    }
 }
 
 fn hubspot(section: Section<'_>, around: &Surroundings) -> Option<HubSpot> {

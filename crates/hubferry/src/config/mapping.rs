@@ -7,6 +7,7 @@ use hubferry_actions::{
     Action, ActionSettings, ActionSlug, InvalidEmail, Lifecycle, MatchMode, NameFix, Nulls,
     OnMissingContact, Overflow, Policy, PropertyHints, PropertyName, SyncMode, UnknownProperty,
 };
+use hubferry_event::RowSync;
 use hubferry_mapping::{
     Blank, CleanOptions, FieldSchema, Mapping, PathDialect, Required, Trigger, TriggerDialect,
 };
@@ -33,6 +34,8 @@ pub struct MappingEntry {
     pub clean: CleanOptions,
     /// How the action treats it.
     pub settings: ActionSettings,
+    /// Which changes of warehouse rows it takes part in, when it says so (events.md §4.2).
+    pub row_sync: Option<RowSync>,
     /// The properties it is known to write, whatever the event.
     pub(crate) written: Written,
     /// Its fields as they were compiled: what is written, and the defaults where they are wanted.
@@ -117,6 +120,7 @@ fn mapping(section: Section<'_>, owner: Owner<'_>) -> Option<MappingEntry> {
         action.default_unknown_property(&hints)
     });
     let (clean, policy) = handling(&section, usual_unknown);
+    let row_sync = row_sync(&section, action, hints.sync_mode);
     let settings = settings(&section, policy, hints.sync_mode, owner);
     later_options(&section);
     let fields = action.and_then(|action| {
@@ -137,6 +141,7 @@ fn mapping(section: Section<'_>, owner: Owner<'_>) -> Option<MappingEntry> {
         fields,
         clean,
         settings,
+        row_sync,
         written: Written::by(action, &named),
         named,
     })
@@ -188,6 +193,21 @@ fn sync_mode(section: &Section<'_>, action: Option<ActionSlug>) -> SyncMode {
         section.missing("sync_mode", "upsert, add or update");
     }
     named.unwrap_or_default()
+}
+
+/// The sync mode as the framework knows it: that of the mapping, or what an exported mapping says where the action has none.
+fn row_sync(section: &Section<'_>, action: Option<ActionSlug>, mode: SyncMode) -> Option<RowSync> {
+    let has_choice = action.is_some_and(|action| !action.sync_modes().is_empty());
+    if has_choice {
+        return Some(match mode {
+            SyncMode::Add => RowSync::Add,
+            SyncMode::Update => RowSync::Update,
+            SyncMode::Upsert => RowSync::Upsert,
+        });
+    }
+    let fields = section.raw("fields")?;
+    let exported = fields.get("__segment_internal_sync_mode")?;
+    RowSync::parse(exported.as_str()?)
 }
 
 /// Without a dialect the text has to mean the same in both.

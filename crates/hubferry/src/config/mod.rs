@@ -16,6 +16,7 @@ mod units;
 use std::path::PathBuf;
 
 pub(crate) use clash::{is_directive, object_of};
+pub(crate) use destination::DELETION;
 pub use destination::{Destination, HubSpot, Limits};
 pub(crate) use hash::hex;
 pub use layers::{Secrets, Surroundings};

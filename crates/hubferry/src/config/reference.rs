@@ -77,6 +77,9 @@ destinations:
     enabled: true
     aliases: [HubSpot Cloud Mode (Actions), actions-hubspot-cloud, HubSpot]   # names in an event's `integrations`
     group_id_property: segment_group_id       # the unique property of companies that holds the group id
+    deletion:
+      enabled: false                          # whether delete events delete the contact of their user
+      mode: archive                           # or gdpr: nothing is left of it, and it cannot be restored
     hubspot:
       base_url: https://api.hubapi.com
       api_version: "2026-03"                  # 2026-03, 2026-09, or v3 for the legacy paths

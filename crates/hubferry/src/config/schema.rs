@@ -142,10 +142,20 @@ fn destination() -> Value {
             (
                 "deletion",
                 section(
-                    "What delete events do.",
+                    "What `delete` events do; where it is not enabled, nothing.",
                     &[
-                        ("enabled", later("Whether they delete.")),
-                        ("mode", later("How.")),
+                        (
+                            "enabled",
+                            flag("Whether they delete the contact of their user.", false),
+                        ),
+                        (
+                            "mode",
+                            words(
+                                "How: archived contacts can be restored for 90 days, of GDPR-deleted ones nothing is left.",
+                                &["archive", "gdpr"],
+                                Some("archive"),
+                            ),
+                        ),
                     ],
                     &[],
                 ),

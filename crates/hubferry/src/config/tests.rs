@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use hubferry_actions::{
-    InvalidEmail, MatchMode, NameFix, Nulls, Overflow, SyncMode, UnknownProperty,
+    DeletionMode, InvalidEmail, MatchMode, NameFix, Nulls, Overflow, SyncMode, UnknownProperty,
 };
 
 use super::*;
@@ -62,6 +62,7 @@ fn the_reference_reads_back_as_the_defaults() {
     assert_eq!(reference.drain, minimal.drain);
     let (one, other) = (&reference.destinations[0], &minimal.destinations[0]);
     assert_eq!(one.aliases, other.aliases);
+    assert_eq!((one.deletion, other.deletion), (None, None));
     assert_eq!(one.hubspot.limits, other.hubspot.limits);
     assert_eq!(one.hubspot.timeout_batch, other.hubspot.timeout_batch);
     assert_eq!(one.hubspot.timeout_single, other.hubspot.timeout_single);
@@ -717,6 +718,118 @@ fn the_root_directive_of_an_export_keeps_its_meaning() {
 }
 
 #[test]
+fn s8_deletion_is_off_unless_it_is_enabled_and_archives_unless_it_is_told_otherwise() {
+    let with = |deletion: &str| {
+        let text = MINIMAL.replacen("    hubspot:", &format!("    {deletion}\n    hubspot:"), 1);
+        loaded(&text).configuration.destinations.remove(0)
+    };
+    for (deletion, expected) in [
+        ("deletion: {}", None),
+        ("deletion: { enabled: false, mode: gdpr }", None),
+        ("deletion: { mode: gdpr }", None),
+        ("deletion: { enabled: true }", Some(DeletionMode::Archive)),
+        (
+            "deletion: { enabled: true, mode: archive }",
+            Some(DeletionMode::Archive),
+        ),
+        (
+            "deletion: { enabled: true, mode: gdpr }",
+            Some(DeletionMode::Gdpr),
+        ),
+    ] {
+        assert_eq!(with(deletion).deletion, expected, "{deletion}");
+    }
+    let ids: Vec<String> = with("deletion: { enabled: true }").active_ids().collect();
+    assert_eq!(ids, ["acme/contacts", "acme/deletion"]);
+    let ids: Vec<String> = with("deletion: {}").active_ids().collect();
+    assert_eq!(ids, ["acme/contacts"]);
+    assert_eq!(
+        problems_of(
+            "    hubspot:",
+            "    deletion: { enabled: true, mode: erase }\n    hubspot:"
+        ),
+        ["config_invalid: destinations[acme].deletion.mode: \"erase\" is not one of archive, gdpr"]
+    );
+}
+
+#[test]
+fn s8_the_name_of_deletions_is_free_for_a_mapping_only_where_nothing_is_deleted() {
+    let named = MINIMAL.replacen("name: contacts", "name: deletion", 1);
+    assert_eq!(
+        loaded(&named).configuration.destinations[0].mappings[0].id,
+        "acme/deletion"
+    );
+    let both = named.replacen(
+        "    hubspot:",
+        "    deletion: { enabled: true }\n    hubspot:",
+        1,
+    );
+    let problems = load_text(&both, &around(&[])).unwrap_err();
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "config_invalid: destinations[acme].mappings[deletion].name: \"deletion\" is the name of the destination's own \
+          deletions: give the mapping another name, or disable deletion"
+        ]
+    );
+}
+
+#[test]
+fn a_destination_that_only_deletes_is_not_nothing() {
+    let text = "destinations:\n- name: acme\n  deletion: { enabled: true }\n  hubspot: { auth: { kind: private_app, token: t } }\n";
+    assert_eq!(loaded(text).configuration.destinations[0].mappings.len(), 0);
+    let off = text.replacen("true", "false", 1);
+    assert!(load_text(&off, &around(&[])).is_err());
+}
+
+/// `FILE MAPPING` of everything that makes deliveries in the examples, and of everything that their tests try.
+#[test]
+fn every_mapping_of_the_examples_has_tests_beside_it() {
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/examples");
+    let files = |folder: &std::path::Path| {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let texts = paths.filter(|path| path.extension().is_some_and(|end| end == "yaml"));
+        texts
+            .map(|path| {
+                let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+                (name, std::fs::read_to_string(path).unwrap())
+            })
+            .collect::<Vec<_>>()
+    };
+    let mut tried = std::collections::BTreeSet::new();
+    for (name, text) in files(&examples.join("tests")) {
+        let file = parse_text(&text).unwrap();
+        let config = file["config"].as_str().unwrap().trim_start_matches("../");
+        for case in file["cases"].as_array().unwrap() {
+            let mapping = case.get("mapping").unwrap_or(&file["mapping"]).as_str();
+            let mapping = mapping.unwrap_or_else(|| panic!("{name} names no mapping"));
+            let own = mapping.split_once('/').map_or(mapping, |(_, own)| own);
+            tried.insert(format!("{config} {own}"));
+            tried.insert(format!("{config} {mapping}"));
+        }
+    }
+    for (name, text) in files(&examples) {
+        let around = around(&[]).without_secrets();
+        let configuration = load_text(&text, &around).unwrap().configuration;
+        let several = configuration.destinations.len() > 1;
+        for id in configuration
+            .destinations
+            .iter()
+            .flat_map(Destination::active_ids)
+        {
+            let own = id.split_once('/').map_or(id.as_str(), |(_, own)| own);
+            let wanted = if several { id.as_str() } else { own };
+            assert!(
+                tried.contains(&format!("{name} {wanted}")),
+                "{name}: nothing tests {id}"
+            );
+        }
+    }
+}
+
+#[test]
 fn every_example_can_be_used_as_it_is() {
     let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/examples");
     let mut names = Vec::new();
@@ -738,6 +851,7 @@ fn every_example_can_be_used_as_it_is() {
         "audience-to-list",
         "contacts-and-companies",
         "deals",
+        "deletion",
         "eu-account",
         "labelled-associations",
         "page-views",

@@ -2,11 +2,13 @@
 
 use hubferry_actions::{ActionSlug, DeliveryKey, Plan, PlanNote};
 use hubferry_delivery::MappingIndex;
-use hubferry_event::{Event, EventTime, EventType, IdentityKeys, Reading, read_message};
+use hubferry_event::{
+    Event, EventTime, EventType, IdentityKeys, Membership, Reading, read_message,
+};
 use hubferry_mapping::{Note, Violation};
 use serde_json::{Map, Value};
 
-use super::{Active, Intake, PortalIndex, Seat, Source, invalid, unreadable};
+use super::{Active, Deleting, Intake, PortalIndex, Seat, Source, invalid, unreadable};
 use crate::closing::Closing;
 
 /// One event, and what each mapping makes of it.
@@ -42,8 +44,10 @@ pub(crate) enum Look {
 /// A mapping that fired, step by step.
 #[derive(Debug)]
 pub(crate) struct Attempt {
-    /// Which action.
-    pub(crate) action: ActionSlug,
+    /// Which action; `None` for a deletion, which is none.
+    pub(crate) action: Option<ActionSlug>,
+    /// Whether the event says that somebody joins or leaves, for a mapping of this sync mode.
+    pub(crate) membership: Option<Membership>,
     /// What the fields resolved to, before it was made to fit; `None` when they could not be resolved.
     pub(crate) resolved: Option<Map<String, Value>>,
     /// The payload, made to fit; `None` when it does not.
@@ -107,6 +111,14 @@ impl Intake {
                 };
                 looks.push((PortalIndex(index), active.index, look));
             }
+            if let Some(deleting) = &portal.deletion {
+                let look = if allowed {
+                    deleting.look_at(event, time)
+                } else {
+                    Look::Integrations
+                };
+                looks.push((PortalIndex(index), deleting.index, look));
+            }
         }
         let fired = looks
             .iter()
@@ -131,6 +143,24 @@ impl Intake {
     }
 }
 
+impl Deleting {
+    fn look_at(&self, event: &Event, time: EventTime) -> Look {
+        if !self.deletion.takes(event) {
+            return Look::NotFired("the type is not `delete`".to_owned());
+        }
+        Look::Fired(Box::new(Attempt {
+            action: None,
+            membership: None,
+            resolved: None,
+            payload: None,
+            notes: Vec::new(),
+            decided: Vec::new(),
+            violations: Vec::new(),
+            plan: Ok(self.deletion.plan(event, time)),
+        }))
+    }
+}
+
 impl Active {
     fn look_at(&self, event: &Event, time: EventTime, key: &DeliveryKey) -> Look {
         match self.trigger.explain(event) {
@@ -141,7 +171,8 @@ impl Active {
 
     fn attempt(&self, event: &Event, time: EventTime, key: &DeliveryKey) -> Attempt {
         let mut attempt = Attempt {
-            action: self.action.slug(),
+            action: Some(self.action.slug()),
+            membership: Membership::of(event, self.row_sync),
             resolved: None,
             payload: None,
             notes: Vec::new(),

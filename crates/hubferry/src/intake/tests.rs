@@ -85,6 +85,109 @@ fn only_what_is_enabled_takes_part() {
     );
 }
 
+/// Destinations whose deletion is on (`archive`, `gdpr`), off, and not mentioned.
+fn deleting() -> Intake {
+    let of = |name: &str, deletion: &str| {
+        format!(
+            "  - name: {name}
+    hubspot: {{ auth: {{ kind: private_app, token: t }} }}
+    {deletion}
+    mappings:
+      - {{ name: contacts, action: upsertContact, trigger: 'type = \"identify\"', use_defaults: true }}
+"
+        )
+    };
+    let text = [
+        of("archive", "deletion: { enabled: true }"),
+        of(
+            "gdpr",
+            "deletion: { enabled: true, mode: gdpr }\n    aliases: [Second]",
+        ),
+        of("off", "deletion: { enabled: false, mode: gdpr }"),
+        of("never", ""),
+    ];
+    let text = format!("destinations:\n{}", text.concat());
+    let loaded = load_text(&text, &Surroundings::default()).unwrap();
+    Intake::new(
+        loaded.configuration.input,
+        loaded.configuration.destinations,
+    )
+}
+
+/// events.md §8: which deliveries an event makes, `mapping: what`, or how it ended without one.
+fn deleted(body: &str) -> Vec<String> {
+    let intake = deleting();
+    let mut lines = Vec::new();
+    for read in intake.read(Some(body.as_bytes()), &at(7)) {
+        for (_, closing) in &read.closed {
+            lines.push(format!("{} {}", closing.as_str(), closing.reason()));
+        }
+        for (mapping, plan) in read.planned.iter().flat_map(|(_, plans)| plans) {
+            let mut told = Vec::new();
+            tell(plan, &mut told);
+            lines.push(format!(
+                "{}: {}",
+                intake.mapping_ids()[mapping.0 as usize],
+                told[0]
+            ));
+        }
+    }
+    lines
+}
+
+#[test]
+fn s8_deletions_are_delivered_under_a_name_of_their_own_where_they_are_enabled() {
+    assert_eq!(
+        deleting().mapping_ids(),
+        [
+            "archive/contacts",
+            "archive/deletion",
+            "gdpr/contacts",
+            "gdpr/deletion",
+            "off/contacts",
+            "never/contacts"
+        ]
+    );
+}
+
+#[test]
+fn s8_a_delete_event_deletes_in_the_way_its_destination_says() {
+    let delete = r#"{"type":"delete","userId":"u1","anonymousId":"a1"}"#;
+    assert_eq!(
+        deleted(delete),
+        [
+            "archive/deletion: delete Archive by 2 keys",
+            "gdpr/deletion: delete Gdpr by 2 keys"
+        ]
+    );
+    let not_for_second = r#"{"type":"delete","userId":"u1","integrations":{"Second":false}}"#;
+    assert_eq!(
+        deleted(not_for_second),
+        ["archive/deletion: delete Archive by 1 keys"]
+    );
+    let for_nobody = r#"{"type":"delete","userId":"u1","integrations":{"All":false}}"#;
+    assert_eq!(deleted(for_nobody), ["skipped integrations"]);
+    assert_eq!(
+        deleted(r#"{"type":"delete"}"#),
+        ["dead no_identity"],
+        "nobody to delete"
+    );
+}
+
+#[test]
+fn s8_off_by_default_and_never_on_another_type() {
+    // Nothing deletes in this configuration.
+    assert_eq!(
+        verdicts(r#"{"type":"delete","userId":"u"}"#),
+        ["- none skipped(not_subscribed)"]
+    );
+    for kind in ["group", "track", "page", "screen", "alias"] {
+        let event =
+            format!(r#"{{"type":"{kind}","userId":"u","event":"delete","previousId":"v"}}"#);
+        assert_eq!(deleted(&event), ["skipped not_subscribed"], "{kind}");
+    }
+}
+
 #[test]
 fn every_event_makes_at_least_one_delivery() {
     let identify =
@@ -206,7 +309,7 @@ fn occurrences(body: &Value, place: &str) -> (Vec<(String, String)>, u64) {
         .flat_map(|(_, plans)| plans);
     let sent = plans.map(|(_, plan)| match &plan.work {
         Work::Occurrence(step) => (step.event.as_str().to_owned(), step.uuid.to_string()),
-        Work::Record(_) => panic!("an occurrence"),
+        Work::Record(_) | Work::Deletion(_) => panic!("an occurrence"),
     });
     (sent.collect(), dropped)
 }
@@ -277,6 +380,14 @@ fn tell(plan: &Plan, lines: &mut Vec<String>) {
             lines.extend(
                 properties.map(|(name, value)| format!("  {} = {}", name.as_str(), value.expose())),
             );
+            return;
+        }
+        Work::Deletion(step) => {
+            lines.push(format!(
+                "delete {:?} by {} keys",
+                step.mode,
+                step.person.len()
+            ));
             return;
         }
         Work::Record(record) => record,

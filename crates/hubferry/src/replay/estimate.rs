@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::num::NonZeroU32;
 
-use hubferry_actions::{Plan as Asked, Work};
+use hubferry_actions::{DeletionMode, Plan as Asked, Work};
 use hubferry_stream::Plan;
 use serde_json::{Value, json};
 
@@ -35,6 +35,10 @@ pub(super) struct Estimate {
     links: BTreeMap<usize, u64>,
     /// Occurrences, by portal.
     occurrences: BTreeMap<usize, u64>,
+    /// Contacts to archive, by portal.
+    archived: BTreeMap<usize, u64>,
+    /// Contacts to delete, one call each.
+    deleted: u64,
     /// People, as far as letters name them.
     people: BTreeSet<String>,
 }
@@ -91,6 +95,10 @@ impl Estimate {
     fn asks(&mut self, portal: usize, plan: &Asked) {
         match &plan.work {
             Work::Occurrence(_) => *self.occurrences.entry(portal).or_default() += 1,
+            Work::Deletion(step) => match step.mode {
+                DeletionMode::Archive => *self.archived.entry(portal).or_default() += 1,
+                DeletionMode::Gdpr => self.deleted += 1,
+            },
             Work::Record(record) => {
                 let named = &record.record.record;
                 let key = (portal, named.object.as_str().to_owned());
@@ -112,12 +120,14 @@ impl Estimate {
             .records
             .values()
             .map(|records| size(records.len()).div_ceil(RECORDS));
+        let archived = self.archived.values().map(|some| some.div_ceil(RECORDS));
         let links = self.links.values().map(|links| links.div_ceil(RECORDS));
         let occurrences = self
             .occurrences
             .values()
             .map(|some| some.div_ceil(OCCURRENCES));
-        records.chain(links).chain(occurrences).sum()
+        let batches = records.chain(archived).chain(links).chain(occurrences);
+        batches.sum::<u64>() + self.deleted
     }
 }
 

@@ -59,11 +59,17 @@ impl Bench {
 
 /// Leaves one mapping, by its id or by its name where that is enough.
 fn narrow(configuration: &mut Configuration, name: &str) -> Result<(), Failure> {
-    let all = configuration
+    let ids: Vec<String> = configuration
         .destinations
         .iter()
-        .flat_map(|destination| &destination.mappings);
-    let ids: Vec<String> = all.map(|mapping| mapping.id.clone()).collect();
+        .flat_map(|destination| {
+            let mappings = destination
+                .mappings
+                .iter()
+                .map(|mapping| mapping.id.clone());
+            mappings.chain(destination.deletion.map(|_| destination.deletion_id()))
+        })
+        .collect();
     let matching: Vec<&String> = ids
         .iter()
         .filter(|id| *id == name || id.split_once('/').is_some_and(|(_, own)| own == name))
@@ -92,7 +98,10 @@ fn narrow(configuration: &mut Configuration, name: &str) -> Result<(), Failure> 
     };
     for destination in &mut configuration.destinations {
         destination.mappings.retain(|mapping| mapping.id == id);
-        destination.enabled = !destination.mappings.is_empty();
+        destination.deletion = destination
+            .deletion
+            .filter(|_| destination.deletion_id() == id);
+        destination.enabled = !destination.mappings.is_empty() || destination.deletion.is_some();
         for mapping in &mut destination.mappings {
             mapping.enabled = true;
         }

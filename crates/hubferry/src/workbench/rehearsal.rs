@@ -9,12 +9,14 @@ mod steps;
 
 use std::sync::Arc;
 
+use hubferry_actions::ActionSlug;
 use hubferry_delivery::{MappingIndex, Note};
-use hubferry_event::EventType;
+use hubferry_event::{EventType, Membership};
 use hubferry_mapping::Note as Fitted;
 use serde_json::{Map, Value};
 
 use crate::closing::Closing;
+use crate::config::DELETION;
 use crate::exit::Failure;
 use crate::intake::{Attempt, Examined, Intake, Look, PortalIndex};
 use crate::pinned::PinnedPortal;
@@ -71,8 +73,10 @@ pub(super) enum Verdict {
 /// A mapping that fired.
 #[derive(Debug)]
 pub(super) struct FiredReport {
-    /// Slug of the action.
+    /// Slug of the action, or `deletion`.
     pub(super) action: &'static str,
+    /// Whether the event says that somebody joins or leaves.
+    pub(super) membership: Option<Membership>,
     /// The payload: made to fit, else as far as it came.
     pub(super) payload: Option<Map<String, Value>>,
     /// What was made to fit, and what was left out and why; one sentence each.
@@ -245,7 +249,8 @@ fn fired(attempt: Attempt) -> (FiredReport, Option<hubferry_actions::Plan>) {
         Err(closing) => (None, Some(closing)),
     };
     let report = FiredReport {
-        action: attempt.action.as_str(),
+        action: attempt.action.map_or(DELETION, ActionSlug::as_str),
+        membership: attempt.membership,
         payload: attempt.payload.or(attempt.resolved),
         notes,
         violations: attempt
@@ -290,7 +295,8 @@ fn left_out(attempt: &Attempt) -> Vec<String> {
         .iter()
         .filter(|(name, _)| !payload.contains_key(*name) && !noted(name))
         .map(|(name, value)| {
-            let why = if attempt.action.schema().field(name).is_none() {
+            let schema = attempt.action.map(ActionSlug::schema);
+            let why = if schema.is_none_or(|schema| schema.field(name).is_none()) {
                 "the action has no such field"
             } else if value.is_null() {
                 "it is null"

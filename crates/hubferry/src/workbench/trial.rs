@@ -235,6 +235,9 @@ fn mapping_json(mapping: &MappingReport) -> Value {
     };
     report.insert("fired".to_owned(), true.into());
     report.insert("action".to_owned(), fired.action.into());
+    if let Some(membership) = fired.membership {
+        report.insert("membership".to_owned(), membership.as_str().into());
+    }
     if let Some(payload) = &fired.payload {
         report.insert("payload".to_owned(), Value::Object(payload.clone()));
     }
@@ -330,6 +333,9 @@ fn fired_text(
         write!(page, ": {}", closing_text(closing, paint)).ok();
     }
     page.push('\n');
+    if let Some(membership) = fired.membership {
+        row(page, "membership", membership.as_str());
+    }
     if let Some(payload) = &fired.payload {
         row(page, "payload", &Value::Object(payload.clone()).to_string());
     }

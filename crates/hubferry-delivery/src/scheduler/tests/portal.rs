@@ -64,6 +64,8 @@ pub(super) struct Portal {
     pub(super) members: BTreeMap<String, BTreeSet<String>>,
     /// What changed a list, in order: record, whether it joined.
     pub(super) changes: Vec<(String, bool)>,
+    /// The contacts that were deleted, and how.
+    pub(super) deleted: Vec<(String, String)>,
     pub(super) people: BTreeMap<IdentityKey, RecordId>,
     pub(super) links: Vec<(Vec<IdentityKey>, Link)>,
     pub(super) known: HashMap<RecordRef, RecordId>,
@@ -107,6 +109,13 @@ impl Portal {
         self.unindexed.remove(&id);
         self.write(&id, &super::properties(values));
         id
+    }
+
+    fn delete(&mut self, how: &str, id: &str) {
+        if self.records.contains_key(id) {
+            self.deleted.push((how.to_owned(), id.to_owned()));
+        }
+        self.remove(id);
     }
 
     /// Takes a record away, as if by hand.
@@ -242,6 +251,20 @@ impl Portal {
                 distinct(inputs.iter().map(|i| (i.from.clone(), i.to.clone())));
                 let one = |input: &LinkInput| (input.step, self.link(*change, input));
                 Answers::PerStep(inputs.iter().map(one).collect())
+            }
+            Request::Archive { inputs, .. } => {
+                distinct(inputs.iter().map(|i| i.id.as_str().to_owned()));
+                for input in inputs {
+                    self.delete("archive", input.id.as_str());
+                }
+                each(&call.request.steps(), |_| Outcome::Done(Done::There))
+            }
+            Request::GdprDelete { step, contact } => {
+                if !self.records.contains_key(contact.as_str()) {
+                    return Answers::PerStep(vec![(*step, Outcome::Gone)]);
+                }
+                self.delete("gdpr", contact.as_str());
+                there(*step)
             }
             Request::CreateProperties { object, inputs } => {
                 for input in inputs {

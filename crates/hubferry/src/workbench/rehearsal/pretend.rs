@@ -141,6 +141,16 @@ impl Pretend {
                 }
                 all_there(call)
             }
+            Request::Archive { inputs, .. } => {
+                for input in inputs {
+                    self.remove(&input.id);
+                }
+                all_there(call)
+            }
+            Request::GdprDelete { contact, .. } => {
+                self.remove(contact);
+                all_there(call)
+            }
             Request::Link { .. } | Request::SendEvents { .. } | Request::ChangeMembers { .. } => {
                 all_there(call)
             }
@@ -186,6 +196,11 @@ impl Pretend {
             Request::ReadList { step, list } => vec![(*step, Done::Learned(self.list_of(list)))],
         };
         Answers::PerStep(outcomes.into_iter().map(done).collect())
+    }
+
+    fn remove(&mut self, gone: &RecordId) {
+        self.ids.retain(|_, id| id != gone);
+        self.stages.remove(gone);
     }
 
     fn properties_of(&self, object: &str, sensitivity: Sensitivity) -> Fact {

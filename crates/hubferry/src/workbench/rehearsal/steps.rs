@@ -3,8 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use hubferry_actions::{
-    Existing, LinkChange, LinkStep, MatchMode, MembershipChange, OccurrenceStep, Plan, Properties,
-    RecordPlan, RecordRef, RecordStep, SearchBy, WhenFound, WhenMissing, Work,
+    DeletionMode, DeletionStep, Existing, LinkChange, LinkStep, MatchMode, MembershipChange,
+    OccurrenceStep, Plan, Properties, RecordPlan, RecordRef, RecordStep, SearchBy, WhenFound,
+    WhenMissing, Work,
 };
 use serde_json::{Map, Value, json};
 
@@ -62,6 +63,13 @@ pub(in crate::workbench) enum Step {
         /// The list.
         list: String,
     },
+    /// A contact is deleted.
+    Delete {
+        /// `archive` or `gdpr-delete`.
+        verb: &'static str,
+        /// The keys by which the contact is found, in order.
+        person: Vec<String>,
+    },
     /// An occurrence of an event is sent.
     Occurrence {
         /// The event's name.
@@ -85,6 +93,7 @@ pub(super) fn of(plan: &Plan) -> Vec<Step> {
     match &plan.work {
         Work::Record(plan) => of_record(plan),
         Work::Occurrence(step) => vec![of_occurrence(step)],
+        Work::Deletion(step) => vec![of_deletion(step)],
     }
 }
 
@@ -145,6 +154,17 @@ fn of_link(from: &str, link: &LinkStep) -> Step {
         by: by(&link.target.record),
         search: search(&link.target.existing),
         label: format!("{}:{}", link.kind.category, link.kind.type_id),
+    }
+}
+
+fn of_deletion(step: &DeletionStep) -> Step {
+    let person = step.person.iter();
+    Step::Delete {
+        verb: match step.mode {
+            DeletionMode::Archive => "archive",
+            DeletionMode::Gdpr => "gdpr-delete",
+        },
+        person: person.map(|key| key.expose().to_owned()).collect(),
     }
 }
 
@@ -264,6 +284,10 @@ impl Step {
                 put("label", label.as_str().into());
             }
             Self::List { verb, list } => put(verb, list.as_str().into()),
+            Self::Delete { verb, person } => {
+                put(verb, "contacts".into());
+                put("person", json!(person));
+            }
             Self::Occurrence {
                 event,
                 identifiers,
@@ -327,6 +351,15 @@ impl fmt::Display for Step {
                 write!(f, " as {label}")
             }
             Self::List { verb, list } => write!(f, "{verb} {list}"),
+            Self::Delete { verb, person } if person.is_empty() => {
+                write!(
+                    f,
+                    "{verb} nobody: the event has neither userId nor anonymousId"
+                )
+            }
+            Self::Delete { verb, person } => {
+                write!(f, "{verb} the contact of {}", person.join(", else "))
+            }
             Self::Occurrence {
                 event,
                 identifiers,
