@@ -128,6 +128,44 @@ impl Dead {
 }
 
 #[tokio::test]
+async fn a_deletion_that_was_refused_is_done_again() -> Result<()> {
+    let dead = Dead::new("redelete", &[], "nowhere").await?;
+    let deleting = mappings(dead.scene.config()).set(
+        "/destinations/0/deletion",
+        json!({"enabled": true, "mode": "gdpr"}),
+    );
+    dead.stream.config(deleting, dead.scene.folder())?;
+    let identify = |user: &str| json!({"type": "identify", "userId": user, "traits": {"email": format!("{user}@example.com")}});
+    dead.deliver(&[identify("ada"), identify("bob")]).await?;
+    dead.scene
+        .sim
+        .faults(&refuses("contacts/gdpr-delete"))
+        .await?;
+    dead.deliver(&[json!({"type": "delete", "userId": "ada", "messageId": "d1"})])
+        .await?;
+    dead.scene.sim.faults(&json!([])).await?;
+    assert_eq!(dead.scene.sim.portal().await?.contacts.len(), 2);
+
+    let counted = dead.good(&["dlq", "count"]).await?;
+    assert_eq!(counted["letters"], 1);
+    assert_eq!(counted["causes"][0]["mapping"], "acme/deletion");
+    let planned = dead
+        .good(&["replay", "plan", "--mapping", "acme/deletion"])
+        .await?;
+    assert_eq!(planned["calls"], 1);
+    let report = dead
+        .good(&["replay", "run", "--mapping", "acme/deletion"])
+        .await?;
+    assert_eq!(
+        (&report["resolved"], &report["failed"]),
+        (&json!(1), &json!(0))
+    );
+    let portal = dead.scene.sim.portal().await?;
+    assert_eq!(only(portal.contacts.values())?["email"], "bob@example.com");
+    Ok(())
+}
+
+#[tokio::test]
 async fn only_what_failed_is_done_again() -> Result<()> {
     let dead = Dead::new("replay", &[group(1), group(2)], "companies/batch/upsert").await?;
     let portal = dead.scene.sim.portal().await?;

@@ -416,6 +416,33 @@ mod tests {
         }
     }
 
+    /// events.md §2 and mapping.md §6: there is no intake here that would refuse an unknown type, and a missing event is one
+    /// without members.
+    #[test]
+    fn s2_h_an_event_of_an_unknown_type_is_evaluated_and_a_missing_one_is_empty() {
+        for (trigger, event, fired) in [
+            ("type = track", r#","event":{"type":"Track"}"#, false),
+            ("type != track", r#","event":{"type":"Track"}"#, true),
+            (
+                "userId = u",
+                r#","event":{"type":"buy","userId":"u"}"#,
+                true,
+            ),
+            ("userId = u", r#","event":{"userId":"u"}"#, true),
+            ("name = null", "", true),
+            ("type = track", "", false),
+        ] {
+            let case = format!(r#"{{"id":1,"trigger":"{trigger}"{event}}}"#);
+            let expected = format!(r#"{{"id":1,"output":{fired}}}"#);
+            assert_eq!(answered(What::Trigger, &case), expected, "{case}");
+        }
+        let case = r#"{"id":1,"mapping":{"a":1,"b":{"@path":"$.b"}}}"#;
+        assert_eq!(
+            answered(What::Mapping, case),
+            r#"{"id":1,"output":{"a":1}}"#
+        );
+    }
+
     #[test]
     fn fields_come_from_the_defaults_or_from_the_mapping_alone() {
         let event = r#""event":{"type":"identify","traits":{"email":" A@b.co","phone":7}}"#;
