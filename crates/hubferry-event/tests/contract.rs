@@ -347,197 +347,78 @@ fn s4_1_what_gives_a_membership_and_what_none() {
         json!({"type": kind, "userId": "u", "event": "E", holder: {"k": value, "a.b": true, "a": {"b": false}, "": true},
             "context": {"personas": {"computation_class": class, "computation_key": key}}})
     };
-    let plain = |value: Value| of("identify", json!("audience"), json!("k"), "traits", value);
-    let yes = Some(Membership::Add);
-    let rows = [
-        (plain(json!(true)), yes),
-        (plain(json!(false)), Some(Membership::Remove)),
-        (
-            of(
-                "identify",
-                json!("journey_step"),
-                json!("k"),
-                "traits",
-                json!(true),
-            ),
-            yes,
-        ),
-        (
-            of(
-                "track",
-                json!("journey_step"),
-                json!("k"),
-                "properties",
-                json!(true),
-            ),
-            yes,
-        ),
-        // Other kinds of computations.
-        (
-            of(
-                "identify",
-                json!("computed_trait"),
-                json!("k"),
-                "traits",
-                json!(true),
-            ),
-            None,
-        ),
-        (
-            of(
-                "identify",
-                json!("Audience"),
-                json!("k"),
-                "traits",
-                json!(true),
-            ),
-            None,
-        ),
-        (
-            of("identify", json!(null), json!("k"), "traits", json!(true)),
-            None,
-        ),
-        // The key: a text that is not empty, used as it is.
-        (
-            of(
-                "identify",
-                json!("audience"),
-                json!(""),
-                "traits",
-                json!(true),
-            ),
-            None,
-        ),
-        (
-            of(
-                "identify",
-                json!("audience"),
-                json!(5),
-                "traits",
-                json!(true),
-            ),
-            None,
-        ),
-        (
-            of(
-                "identify",
-                json!("audience"),
-                json!(null),
-                "traits",
-                json!(true),
-            ),
-            None,
-        ),
-        (
-            of(
-                "identify",
-                json!("audience"),
-                json!("a.b"),
-                "traits",
-                json!(null),
-            ),
-            yes,
-        ),
-        (
-            of(
-                "identify",
-                json!("audience"),
-                json!("other"),
-                "traits",
-                json!(true),
-            ),
-            None,
-        ),
-        // The value: a boolean and nothing else.
-        (plain(json!("true")), None),
-        (plain(json!("false")), None),
-        (plain(json!(1)), None),
-        (plain(json!(0)), None),
-        (plain(json!(null)), None),
-        (plain(json!([true])), None),
-        // The place: traits of an identify event, properties of a track event.
-        (
-            of(
-                "track",
-                json!("audience"),
-                json!("k"),
-                "traits",
-                json!(true),
-            ),
-            None,
-        ),
-        (
-            of(
-                "identify",
-                json!("audience"),
-                json!("k"),
-                "properties",
-                json!(true),
-            ),
-            None,
-        ),
-        (
-            of(
-                "group",
-                json!("audience"),
-                json!("k"),
-                "traits",
-                json!(true),
-            ),
-            None,
-        ),
-        (
-            of(
-                "page",
-                json!("audience"),
-                json!("k"),
-                "properties",
-                json!(true),
-            ),
-            None,
-        ),
-        (
-            of(
-                "screen",
-                json!("audience"),
-                json!("k"),
-                "properties",
-                json!(true),
-            ),
-            None,
-        ),
-        (
-            of(
-                "alias",
-                json!("audience"),
-                json!("k"),
-                "traits",
-                json!(true),
-            ),
-            None,
-        ),
-        (
-            of(
-                "delete",
-                json!("audience"),
-                json!("k"),
-                "traits",
-                json!(true),
-            ),
-            None,
-        ),
-        (
-            json!({"type": "identify", "userId": "u", "traits": {"k": true}}),
-            None,
-        ),
-        (
-            json!({"type": "identify", "userId": "u", "traits": {"k": true}, "context": {"personas": "k"}}),
-            None,
-        ),
+    let (yes, no) = (Some(Membership::Add), Some(Membership::Remove));
+    let classes = [
+        (json!("audience"), yes),
+        (json!("journey_step"), yes),
+        (json!("computed_trait"), None),
+        (json!("Audience"), None),
+        (json!(null), None),
     ];
-    for (event, said) in rows {
+    for (class, said) in classes {
+        let event = of("identify", class, json!("k"), "traits", json!(true));
         assert_eq!(audience(&event), said, "{event}");
     }
+    let journey = json!("journey_step");
+    let step = of("track", journey, json!("k"), "properties", json!(true));
+    assert_eq!(audience(&step), yes);
+
+    // The key: a text that is not empty, used as it is.
+    let keys = [
+        (json!("k"), yes),
+        (json!("a.b"), yes),
+        (json!(""), None),
+        (json!(5), None),
+        (json!(null), None),
+        (json!("other"), None),
+    ];
+    let class = || json!("audience");
+    for (key, said) in keys {
+        let event = of("identify", class(), key, "traits", json!(true));
+        assert_eq!(audience(&event), said, "{event}");
+    }
+
+    // The value: a boolean and nothing else.
+    let values = [
+        (json!(true), yes),
+        (json!(false), no),
+        (json!("true"), None),
+        (json!("false"), None),
+        (json!(1), None),
+        (json!(0), None),
+        (json!(null), None),
+        (json!([true]), None),
+    ];
+    for (value, said) in values {
+        let event = of("identify", class(), json!("k"), "traits", value);
+        assert_eq!(audience(&event), said, "{event}");
+    }
+
+    // The place: traits of an identify event, properties of a track event.
+    let places = [
+        ("identify", "traits", yes),
+        ("track", "properties", yes),
+        ("track", "traits", None),
+        ("identify", "properties", None),
+        ("group", "traits", None),
+        ("page", "properties", None),
+        ("screen", "properties", None),
+        ("alias", "traits", None),
+        ("delete", "traits", None),
+    ];
+    for (kind, holder, said) in places {
+        let event = of(kind, class(), json!("k"), holder, json!(true));
+        assert_eq!(audience(&event), said, "{event}");
+    }
+
+    // Without a context that says so there is no audience.
+    for context in [json!(null), json!({}), json!({"personas": "k"})] {
+        let event =
+            json!({"type": "identify", "userId": "u", "traits": {"k": true}, "context": context});
+        assert_eq!(audience(&event), None, "{event}");
+    }
+    let bare = json!({"type": "identify", "userId": "u", "traits": {"k": true}});
+    assert_eq!(audience(&bare), None);
 }
 
 #[test]

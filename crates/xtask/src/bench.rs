@@ -170,15 +170,20 @@ fn read(
     name: &str,
     binary: &Path,
 ) -> Result<Vec<Reading>> {
-    let program = workspace.target.join("release/bench");
-    let mut command = Command::new(&program);
+    let mut command = Command::new(workspace.target.join("release/bench"));
     command.arg(name).env("HUBFERRY_BIN", binary);
+    readings(services, &mut command)
+}
+
+/// Runs a program that prints a figure a line.
+fn readings(services: &Services, command: &mut Command) -> Result<Vec<Reading>> {
+    let name = command.get_program().to_string_lossy().into_owned();
     let output = services
-        .give(&mut command)
+        .give(command)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
-        .with_context(|| format!("could not start {}", program.display()))?;
+        .with_context(|| format!("could not start {name}"))?;
     ensure!(
         output.status.success(),
         "{name} ended with {}",

@@ -1,8 +1,8 @@
 //! The shared limiter: simulated days and troubles, then a real Redis and sixteen real processes.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 
 use super::figures::Reading;
 use crate::e2e::Services;
@@ -51,18 +51,5 @@ fn figures(
     arguments: &[&str],
 ) -> Result<Vec<Reading>> {
     let program = workspace.target.join("release/examples").join(example);
-    let mut command = Command::new(&program);
-    let output = services
-        .give(command.args(arguments))
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("could not start {}", program.display()))?;
-    ensure!(
-        output.status.success(),
-        "{example} ended with {}",
-        output.status
-    );
-    let text = String::from_utf8(output.stdout).context("figures are text")?;
-    text.lines().map(Reading::parse).collect()
+    super::readings(services, Command::new(program).args(arguments))
 }

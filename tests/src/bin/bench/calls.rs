@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 use hubferry_tests::generate::group_id;
-use hubferry_tests::{Config, Figure, Services, Sim};
+use hubferry_tests::{Config, Figure};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use serde_json::json;
 
-use crate::carry;
+use crate::{Scene, carry};
 
 const PEOPLE: u32 = 1_000;
 const COMPANIES: u32 = 100;
@@ -34,11 +34,12 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
 }
 
 async fn in_order(order: &str, events: &[String]) -> Result<Vec<Figure>> {
-    let services = Services::from_env()?;
-    let hubferry = services.hubferry();
-    let folder = tempfile::tempdir()?;
+    let Scene {
+        hubferry,
+        sim,
+        folder,
+    } = Scene::open().await?;
     let folder = folder.path();
-    let sim = Sim::start(&hubferry, folder).await?;
     sim.define("companies", group_id()).await?;
     let config = Config::to(sim.base_url()).with_people_and_companies(&[]);
     carry(&hubferry, &config, &events.concat(), folder).await?;

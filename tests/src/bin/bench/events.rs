@@ -1,21 +1,22 @@
 //! How many calls 100,000 track events take, and that each counts once.
 
 use anyhow::{Context as _, Result};
-use hubferry_tests::{Config, Figure, Services, Sim};
+use hubferry_tests::{Config, Figure};
 use serde_json::{Value, json};
 
-use crate::{carry, of_report};
+use crate::{Scene, carry, of_report};
 
 const EVENTS: u32 = 100_000;
 const PEOPLE: u32 = 10_000;
 const DEFINITION: &str = "pe891936587_order_completed";
 
 pub(crate) async fn measure() -> Result<Vec<Figure>> {
-    let services = Services::from_env()?;
-    let hubferry = services.hubferry();
-    let folder = tempfile::tempdir()?;
+    let Scene {
+        hubferry,
+        sim,
+        folder,
+    } = Scene::open().await?;
     let folder = folder.path();
-    let sim = Sim::start(&hubferry, folder).await?;
     sim.sample().await?;
     let config = Config::to(sim.base_url()).mapping(json!({
         "name": "orders",

@@ -1,22 +1,23 @@
 //! How full the calls are at the real limit: 100,000 identify events of 50,000 people.
 
 use anyhow::Result;
-use hubferry_tests::{Config, Figure, Services, Sim};
+use hubferry_tests::{Config, Figure};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
 
-use crate::{carry, of_report};
+use crate::{Scene, carry, of_report};
 
 const EVENTS: u32 = 100_000;
 const PEOPLE: u32 = 50_000;
 
 pub(crate) async fn measure() -> Result<Vec<Figure>> {
-    let services = Services::from_env()?;
-    let hubferry = services.hubferry();
-    let folder = tempfile::tempdir()?;
+    let Scene {
+        hubferry,
+        sim,
+        folder,
+    } = Scene::open().await?;
     let folder = folder.path();
-    let sim = Sim::start(&hubferry, folder).await?;
     let config = Config::to(sim.base_url()).with_people_and_companies(&[]);
     let report = carry(&hubferry, &config, &events(EVENTS), folder).await?;
     let summary = sim.summary().await?;

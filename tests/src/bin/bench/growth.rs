@@ -10,7 +10,7 @@ use hubferry_tests::{Figure, Process, Services, Sim};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::memory::event;
+use crate::backlog::event;
 use crate::speed::without_limit;
 use crate::{MIB, command_line};
 

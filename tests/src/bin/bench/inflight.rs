@@ -6,11 +6,9 @@ use anyhow::{Context as _, Result};
 use hubferry_tests::{Config, Figure, Services, Sim, Worker, eventually, unique};
 use serde_json::{Value, json};
 
-use crate::MIB;
-use crate::memory::message;
+use crate::{MIB, backlog};
 
 const PEOPLE: u32 = 200_000;
-const PIECE: u32 = 50_000;
 /// Enough that no partition's bound of 20,000 messages is reached.
 const PARTITIONS: i32 = 24;
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -20,15 +18,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let (kafka, hubferry) = (services.kafka(), services.hubferry());
     let folder = tempfile::tempdir()?;
     let folder = folder.path();
-    let topic = kafka.topic("inflight", PARTITIONS).await?;
-    kafka
-        .create(&format!("{topic}.hubferry.dlq"), PARTITIONS)
-        .await?;
-    for start in (0..PEOPLE).step_by(PIECE as usize) {
-        kafka
-            .produce(&topic, (start..start + PIECE).map(|n| message(n, n)))
-            .await?;
-    }
+    let topic = backlog::fill(&kafka, "inflight", PARTITIONS, (PEOPLE, PEOPLE)).await?;
     let sim = Sim::start(&hubferry, folder).await?;
     let config = Config::to(sim.base_url())
         .kafka(kafka.brokers(), &unique("inflight"), &topic)

@@ -1,5 +1,6 @@
 //! One benchmark, run once: `bench NAME` prints a JSON line for each figure. `cargo xtask bench` runs it and makes the table.
 
+mod backlog;
 mod calls;
 mod events;
 mod fill;
@@ -16,8 +17,9 @@ mod start;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use hubferry_tests::{Config, Figure, Hubferry};
+use hubferry_tests::{Config, Figure, Hubferry, Services, Sim};
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// The events of a run, in its folder.
 const EVENTS: &str = "events.ndjson";
@@ -46,6 +48,26 @@ async fn main() -> Result<()> {
         figure.print();
     }
     Ok(())
+}
+
+/// A simulator with the real limit, the command, and a folder for what they write.
+struct Scene {
+    hubferry: Hubferry,
+    sim: Sim,
+    folder: TempDir,
+}
+
+impl Scene {
+    async fn open() -> Result<Scene> {
+        let hubferry = Services::from_env()?.hubferry();
+        let folder = tempfile::tempdir()?;
+        let sim = Sim::start(&hubferry, folder.path()).await?;
+        Ok(Scene {
+            hubferry,
+            sim,
+            folder,
+        })
+    }
 }
 
 /// Carries events from a file to a good end with this configuration; gives the report.

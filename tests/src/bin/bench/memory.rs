@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use hubferry_tests::{Config, Figure, Services, Sim, Worker, unique};
-use serde_json::json;
 use tokio::time::sleep;
 
-use crate::MIB;
+use crate::{MIB, backlog};
 
 const EVENTS: u32 = 1_000_000;
 const PEOPLE: u32 = 300_000;
-const PIECE: u32 = 50_000;
 const PARTITIONS: i32 = 12;
 const WATCHED: Duration = Duration::from_secs(60);
 
@@ -19,18 +17,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let services = Services::from_env()?;
     let (kafka, hubferry) = (services.kafka(), services.hubferry());
     let folder = tempfile::tempdir()?;
-    let topic = kafka.topic("backlog", PARTITIONS).await?;
-    kafka
-        .create(&format!("{topic}.hubferry.dlq"), PARTITIONS)
-        .await?;
-    for start in (0..EVENTS).step_by(PIECE as usize) {
-        kafka
-            .produce(
-                &topic,
-                (start..start + PIECE).map(|number| message(number, number % PEOPLE)),
-            )
-            .await?;
-    }
+    let topic = backlog::fill(&kafka, "backlog", PARTITIONS, (EVENTS, PEOPLE)).await?;
 
     let sim = Sim::start(&hubferry, folder.path()).await?;
     let group = unique("backlog");
@@ -61,23 +48,4 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
         .wanted("at most 150"),
         Figure::count("429s", throttled).wanted("0"),
     ])
-}
-
-/// Key and value of an identify event of this person.
-pub(crate) fn message(number: u32, person: u32) -> (Option<Vec<u8>>, Vec<u8>) {
-    let key = format!("u{person}").into_bytes();
-    (Some(key), event(number, person).into_bytes())
-}
-
-/// An identify event of this person.
-pub(crate) fn event(number: u32, person: u32) -> String {
-    let traits = json!({
-        "email": format!("p{person}@example.com"),
-        "firstName": format!("First{number}"),
-        "lastName": format!("Last{person}"),
-        "company": format!("Company {}", person % 1000),
-        "address": {"city": "Berlin", "postalCode": "10115"},
-    });
-    json!({"type": "identify", "messageId": format!("m{number}"), "userId": format!("u{person}"), "traits": traits})
-        .to_string()
 }

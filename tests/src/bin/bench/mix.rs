@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 use hubferry_tests::generate::group_id;
-use hubferry_tests::{Config, Demand, Figure, Services, Sim};
+use hubferry_tests::{Config, Demand, Figure};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use serde_json::{Value, json};
 
-use crate::{carry, of_report};
+use crate::{Scene, carry, of_report};
 
 const PEOPLE: u32 = 20_000;
 const COMPANIES: u32 = 2_000;
@@ -22,11 +22,12 @@ const DEMAND: Demand = Demand {
 };
 
 pub(crate) async fn measure() -> Result<Vec<Figure>> {
-    let services = Services::from_env()?;
-    let hubferry = services.hubferry();
-    let folder = tempfile::tempdir()?;
+    let Scene {
+        hubferry,
+        sim,
+        folder,
+    } = Scene::open().await?;
     let folder = folder.path();
-    let sim = Sim::start(&hubferry, folder).await?;
     sim.sample().await?;
     sim.define("companies", group_id()).await?;
     let config = Config::to(sim.base_url())

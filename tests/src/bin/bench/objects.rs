@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use hubferry_tests::{Config, Figure, Services, Sim};
+use hubferry_tests::{Config, Figure, Sim};
 use serde_json::{Value, json};
 
-use crate::{carry, of_report};
+use crate::{Scene, carry, of_report};
 
 const RECORDS: u32 = 10_000;
 /// People who own pets; as many others walk them.
@@ -16,11 +16,12 @@ const LABELS: &str = "/crm/associations/2026-03/pets/contacts/labels";
 const LEAST: f64 = 100.0 + 20.0 + 10.0;
 
 pub(crate) async fn measure() -> Result<Vec<Figure>> {
-    let services = Services::from_env()?;
-    let hubferry = services.hubferry();
-    let folder = tempfile::tempdir()?;
+    let Scene {
+        hubferry,
+        sim,
+        folder,
+    } = Scene::open().await?;
     let folder = folder.path();
-    let sim = Sim::start(&hubferry, folder).await?;
     sim.sample().await?;
     let labels = [label(&sim, "owner").await?, label(&sim, "walker").await?];
     let events: String = (0..RECORDS).map(pet).collect();

@@ -6,10 +6,9 @@ use anyhow::{Result, ensure};
 use hubferry_tests::{Config, Figure, Services, Sim, Worker, eventually, unique};
 use tokio::time::sleep;
 
-use crate::memory::message;
+use crate::backlog;
 
 const EVENTS: u32 = 200_000;
-const PIECE: u32 = 50_000;
 const PARTITIONS: i32 = 12;
 /// The first window is full by then, and with it the start is over.
 const AFTER_CALLS: u64 = 100;
@@ -31,16 +30,8 @@ async fn fleet(count: usize) -> Result<Vec<Figure>> {
     let (kafka, hubferry) = (services.kafka(), services.hubferry());
     let folder = tempfile::tempdir()?;
     let folder = folder.path();
-    let topic = kafka.topic("saturated", PARTITIONS).await?;
-    kafka
-        .create(&format!("{topic}.hubferry.dlq"), PARTITIONS)
-        .await?;
-    for start in (0..EVENTS).step_by(PIECE as usize) {
-        // Everybody is somebody else, so that nothing can be merged and the backlog lasts.
-        kafka
-            .produce(&topic, (start..start + PIECE).map(|n| message(n, n)))
-            .await?;
-    }
+    // Everybody is somebody else, so that nothing can be merged and the backlog lasts.
+    let topic = backlog::fill(&kafka, "saturated", PARTITIONS, (EVENTS, EVENTS)).await?;
     let sim = Sim::start(&hubferry, folder).await?;
     let config = Config::to(sim.base_url())
         .kafka(kafka.brokers(), &unique("saturated"), &topic)
