@@ -41,17 +41,38 @@ impl Scheduler {
             to: None,
             deliveries: SmallVec::from_elem(slot, 1),
             links: Vec::new(),
+            behind: Vec::new(),
             gone_once: false,
         })));
         self.find_contact(step, now);
     }
 
-    /// A link that waited for this contact is made.
-    pub(super) fn make_waiting_link(
+    /// Links that waited for this contact are made, before these deliveries end.
+    pub(super) fn make_waiting_links(
+        &mut self,
+        finding: Finding,
+        person: &Person,
+        contact: &RecordId,
+        behind: &[DeliverySlot],
+        now: Instant,
+    ) {
+        let Finding::Links(links) = finding else {
+            return;
+        };
+        for link in links {
+            for slot in behind {
+                self.deliveries[slot.0].follow.wait();
+            }
+            self.make_waiting_link(link, person, contact, behind.to_vec(), now);
+        }
+    }
+
+    fn make_waiting_link(
         &mut self,
         link: Link,
         person: &Person,
         contact: &RecordId,
+        behind: Vec<DeliverySlot>,
         now: Instant,
     ) {
         let step = self.add_step(StepKind::Associate(Box::new(AssociateWork {
@@ -63,6 +84,7 @@ impl Scheduler {
             to: None,
             deliveries: SmallVec::new(),
             links: vec![link.id],
+            behind,
             gone_once: false,
             wished: (link.since_ms, 0),
         })));
@@ -110,17 +132,32 @@ impl Scheduler {
         match found.into_iter().next() {
             Some(one) => {
                 self.people.keep(&person, &one.id);
+                self.set_state(step, State::Asking);
+                let contact = one.id.clone();
+                let person = person.to_vec();
                 self.ask(
-                    Asker::Nobody,
-                    Inquiry::KeepContact {
-                        person: person.to_vec(),
-                        contact: one.id.clone(),
-                    },
+                    Asker::Introduced(step, one.id),
+                    Inquiry::KeepContact { person, contact },
                 );
-                self.pair(step, one.id, now);
             }
             None => self.contact_missing(step, now),
         }
+    }
+
+    /// The fleet remembers a contact that HubSpot was asked for; links that waited for it come back.
+    pub(super) fn contact_introduced(
+        &mut self,
+        step: StepId,
+        contact: RecordId,
+        finding: Finding,
+        now: Instant,
+    ) {
+        let Some(work) = self.associate_work(step) else {
+            return;
+        };
+        let (person, behind) = (work.person.clone(), work.deliveries.to_vec());
+        self.make_waiting_links(finding, &person, &contact, &behind, now);
+        self.pair(step, contact, now);
     }
 
     /// There is no contact: the mapping decides.
@@ -130,8 +167,9 @@ impl Scheduler {
         };
         let person = work.person.clone();
         let Some(&slot) = work.deliveries.first() else {
+            let behind = std::mem::take(&mut work.behind);
             self.steps.remove(&step);
-            return;
+            return self.waited(behind);
         };
         let email = email_of(&person).map(str::to_owned);
         let on_missing = self.deliveries[slot.0].policy.on_missing_contact;
@@ -255,6 +293,7 @@ impl Scheduler {
             let how = note.clone().map_or(Followed::Done, Followed::Noted);
             self.followed(slot, how, now);
         }
+        self.waited(work.behind);
     }
 
     /// One of the ends is gone: the contact is looked up anew, once.
@@ -298,6 +337,7 @@ impl Scheduler {
             let refused = Followed::refused(rejection, Stage::Association, attempts);
             self.followed(slot, refused, now);
         }
+        self.waited(work.behind);
     }
 
     pub(super) fn associate_work(&mut self, step: StepId) -> Option<&mut AssociateWork> {

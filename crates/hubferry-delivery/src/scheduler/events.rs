@@ -230,7 +230,7 @@ impl Scheduler {
         } else {
             Ending::Delivered { notes }
         };
-        self.todo.push_back(Todo::End(slot, ending));
+        self.end_after_waiting(slot, ending);
     }
 
     /// Ends a delivery whose record was not written.

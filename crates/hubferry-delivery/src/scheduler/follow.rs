@@ -21,6 +21,10 @@ pub(super) struct Follow {
     open: u32,
     /// The first that was refused.
     death: Option<Box<Death>>,
+    /// Links of others that waited for the contact this delivery made known, and are not made yet.
+    waits: u32,
+    /// How it ends once they are.
+    ending: Option<Ending>,
 }
 
 /// How one of them came out.
@@ -53,9 +57,14 @@ impl Follow {
         self.associate.is_some() || !self.links.is_empty() || self.membership.is_some()
     }
 
-    /// How many are under way.
+    /// How many are under way, those it only waits for among them.
     pub(super) const fn open(&self) -> u32 {
-        self.open
+        self.open + self.waits
+    }
+
+    /// One more link of another's has to be made before the ending.
+    pub(super) const fn wait(&mut self) {
+        self.waits += 1;
     }
 }
 
@@ -121,6 +130,34 @@ impl Scheduler {
                 notes: std::mem::take(&mut delivery.notes),
             },
         };
-        self.todo.push_back(Todo::End(slot, ending));
+        self.end_after_waiting(slot, ending);
+    }
+
+    /// Ends a delivery, once the links are made that waited for what it made known.
+    pub(super) fn end_after_waiting(&mut self, slot: DeliverySlot, ending: Ending) {
+        let follow = &mut self.deliveries[slot.0].follow;
+        if follow.waits > 0 {
+            follow.ending = Some(ending);
+        } else {
+            self.todo.push_back(Todo::End(slot, ending));
+        }
+    }
+
+    /// A waiting link is made, or will not be: it keeps these no longer.
+    pub(super) fn waited(&mut self, behind: Vec<DeliverySlot>) {
+        for slot in behind {
+            // One that was withdrawn waits no more.
+            let Some(delivery) = self.deliveries.get_mut(slot.0) else {
+                continue;
+            };
+            let follow = &mut delivery.follow;
+            follow.waits = follow.waits.saturating_sub(1);
+            if follow.waits > 0 {
+                continue;
+            }
+            if let Some(ending) = follow.ending.take() {
+                self.todo.push_back(Todo::End(slot, ending));
+            }
+        }
     }
 }

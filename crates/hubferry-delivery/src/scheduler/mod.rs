@@ -326,6 +326,8 @@ enum Asker {
     Record(StepId),
     /// The other end of an association is looked for.
     Target(StepId),
+    /// An association's contact, which HubSpot was asked for, is remembered; its waiting links come back.
+    Introduced(StepId, RecordId),
     /// A deletion looks for its contact.
     Doomed(StepId),
     /// A deleted contact is forgotten.
@@ -534,6 +536,9 @@ impl Scheduler {
                 Asker::Remember(step) => self.record_remembered(step, finding, now),
                 Asker::Record(step) => self.record_looked_up(step, &finding, now),
                 Asker::Target(step) => self.target_looked_up(step, &finding, now),
+                Asker::Introduced(step, contact) => {
+                    self.contact_introduced(step, contact, finding, now);
+                }
                 Asker::Doomed(step) => self.doomed_found(step, finding),
                 Asker::Forgotten(step) => self.contact_forgotten(step),
                 Asker::Fact(key) => self.fact_found(&key, finding, now),

@@ -132,6 +132,9 @@ pub(super) struct AssociateWork {
     pub(super) deliveries: SmallVec<[DeliverySlot; 1]>,
     /// Waiting links that are made with it.
     pub(super) links: Vec<LinkId>,
+    /// Deliveries by which the contact became known for which a link waited. They end after it, whatever comes of it: until
+    /// then a crash brings their event again, and with it the link.
+    pub(super) behind: Vec<DeliverySlot>,
     /// One of its ends turned out to be gone once.
     pub(super) gone_once: bool,
     /// When it was wished for: the event's time, and the order of arrival.

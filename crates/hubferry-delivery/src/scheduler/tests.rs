@@ -28,6 +28,7 @@ mod deletions;
 mod model;
 mod objects;
 mod portal;
+mod waiting;
 
 const BUCKETS: [Bucket; 4] = [
     Bucket::Burst,

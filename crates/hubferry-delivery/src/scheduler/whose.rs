@@ -40,7 +40,7 @@ impl Scheduler {
                 slots.extend(parts.map(|part| part.delivery));
                 open.extend(&work.wanted_by);
             }
-            StepKind::Associate(work) => slots.extend(&work.deliveries),
+            StepKind::Associate(work) => slots.extend(work.deliveries.iter().chain(&work.behind)),
             StepKind::Target(work) => slots.extend(work.wishes.iter().map(|wish| wish.slot)),
             StepKind::Link(work) => {
                 slots.extend(work.slots());

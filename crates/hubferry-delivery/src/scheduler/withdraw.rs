@@ -76,7 +76,10 @@ impl Scheduler {
             }
             let mut count = |slot: DeliverySlot| *resting.entry(slot).or_default() += 1;
             match &step.kind {
-                StepKind::Associate(work) => work.deliveries.iter().copied().for_each(count),
+                StepKind::Associate(work) => {
+                    let slots = work.deliveries.iter().chain(&work.behind);
+                    slots.copied().for_each(count);
+                }
                 StepKind::Target(work) => work.wishes.iter().for_each(|wish| count(wish.slot)),
                 StepKind::Link(work) => {
                     work.slots().for_each(&mut count);
@@ -97,13 +100,14 @@ impl Scheduler {
         wanted.iter().filter(rests).copied().collect()
     }
 
-    /// The deliveries whose association with a contact stands in a link.
+    /// The deliveries whose association with a contact stands in a link, or that wait for it.
     fn associating<'a>(&'a self, work: &'a LinkWork) -> impl Iterator<Item = DeliverySlot> + 'a {
         work.associations()
-            .flat_map(|step| match self.steps.get(&step).map(|s| &s.kind) {
-                Some(StepKind::Associate(work)) => work.deliveries.as_slice(),
-                _ => &[],
+            .filter_map(|step| match self.steps.get(&step).map(|s| &s.kind) {
+                Some(StepKind::Associate(work)) => Some(work),
+                _ => None,
             })
+            .flat_map(|work| work.deliveries.iter().chain(&work.behind))
             .copied()
     }
 
@@ -195,6 +199,7 @@ impl Scheduler {
         match kind {
             StepKind::Associate(work) => {
                 work.deliveries.retain(|slot| !is_gone(*slot));
+                work.behind.retain(|slot| !is_gone(*slot));
                 // One that stands in a link is forgotten with that.
                 if work.deliveries.is_empty() && work.links.is_empty() && work.to.is_none() {
                     self.steps.remove(&id);

@@ -8,7 +8,7 @@ use hubferry_hubspot::StepId;
 use hubferry_memory::{Finding, Inquiry};
 
 use super::step::{Phase, State, Step, StepKind};
-use super::{Asker, Scheduler, Todo};
+use super::{Asker, DeliverySlot, Scheduler, Todo};
 use crate::coalesce::stage_of;
 
 impl Scheduler {
@@ -127,12 +127,10 @@ impl Scheduler {
         let Phase::Remember(id) = work.phase.clone() else {
             return;
         };
+        let parts = work.parts.iter().chain(&work.riders);
+        let writers: Vec<DeliverySlot> = parts.map(|part| part.delivery).collect();
         let person = self.people_of(step);
-        if let Finding::Links(links) = finding {
-            for link in links {
-                self.make_waiting_link(link, &person, &id, now);
-            }
-        }
+        self.make_waiting_links(finding, &person, &id, &writers, now);
         self.record_closed(step, &id, now);
     }
 
